@@ -1,0 +1,1 @@
+"""What Kubernetes says: Services followed over the API, or read from an intent file. It never writes to the cluster."""

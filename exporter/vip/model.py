@@ -1,0 +1,273 @@
+"""The words of the program as types: what goes into the core (inputs) and what comes out of it (snapshots, events).
+
+Times are integers, nanoseconds on one time line: live it is the monotonic clock, offline the packets' own.
+Which wall-clock moment such a time stands for is not known here; `publish` is told it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, StrEnum
+from ipaddress import IPv4Address, IPv6Address
+from typing import NewType
+
+IPAddress = IPv4Address | IPv6Address
+
+Mac = NewType("Mac", bytes)
+"""A hardware address of six bytes."""
+
+Nanoseconds = int
+
+SECOND: Nanoseconds = 1_000_000_000
+
+
+def seconds(value: float) -> Nanoseconds:
+    """Whole nanoseconds in `value` seconds, rounded to the nearest."""
+    return round(value * SECOND)
+
+
+def parse_mac(text: str) -> Mac:
+    """Read a MAC written with colons or hyphens.
+
+    Raises:
+        ValueError: it is not six groups of two hexadecimal digits.
+    """
+    groups = text.strip().replace("-", ":").split(":")
+    if len(groups) != 6 or not all(len(group) == 2 for group in groups):
+        raise ValueError(f"not a MAC address: {text!r}")
+    try:
+        return Mac(bytes(int(group, 16) for group in groups))
+    except ValueError:
+        raise ValueError(f"not a MAC address: {text!r}") from None
+
+
+def format_mac(mac: Mac) -> str:
+    """Lower-case hexadecimal with colons, the form of every label and log field."""
+    return mac.hex(":")
+
+
+class Kind(StrEnum):
+    """What a sighting is. The first three are announcements: they claim the VIP for their sender."""
+
+    REQUEST = "request"
+    """ARP announcement: a request with spa = tpa (RFC 5227, section 3)."""
+    REPLY = "reply"
+    """Gratuitous reply: a reply with spa = tpa (RFC 826; kube-vip alternates it with the request)."""
+    NA = "na"
+    """Unsolicited neighbour advertisement (RFC 4861, section 7.2.6)."""
+    PROBE = "probe"
+    """ARP probe (spa 0.0.0.0, RFC 5227) or duplicate address detection from `::` (RFC 4862) for the VIP."""
+    ORDINARY_REQUEST = "ordinary_request"
+    """The VIP as sender asks for another address."""
+    ORDINARY_REPLY = "ordinary_reply"
+    """Somebody answers for the VIP, to one asker."""
+    SOLICITED_NA = "solicited_na"
+    """The same in IPv6."""
+
+    @property
+    def is_announcement(self) -> bool:
+        return self in ANNOUNCEMENTS
+
+
+ANNOUNCEMENTS = (Kind.REQUEST, Kind.REPLY, Kind.NA)
+
+
+class Mode(StrEnum):
+    """How the VIP gets its address."""
+
+    STATIC = "static"
+    DHCP = "dhcp"
+    UNKNOWN = "unknown"
+
+
+class State(StrEnum):
+    UNKNOWN = "unknown"
+    HELD = "held"
+    MOVING = "moving"
+    CONTESTED = "contested"
+    SILENT = "silent"
+
+
+class Source(StrEnum):
+    """Where a belief on the holder comes from, strongest first."""
+
+    WIRE = "wire"
+    LEASE = "lease"
+    ANNOTATION = "annotation"
+    LOCAL = "local"
+
+
+class ClaimantClass(StrEnum):
+    NODE = "node"
+    HWADDR = "hwaddr"
+    """The MAC that DHCP mode gives to every node (kube-vip 0.8.2 and later)."""
+    FHRP = "fhrp"
+    """A virtual MAC of VRRP, CARP or HSRP."""
+    FOREIGN = "foreign"
+    """Every candidate node's MAC is known and this is none of them."""
+    UNRESOLVED = "unresolved"
+
+
+class Check(StrEnum):
+    """The comparisons that can fail."""
+
+    HOST = "host"
+    MAC = "mac"
+    LEASE = "lease"
+    ADDRESS = "address"
+    BOUND = "bound"
+
+
+class Requirement(StrEnum):
+    DISTINCT_FROM_NODES = "distinct_from_nodes"
+    SAME_SUBNET = "same_subnet"
+    HEARD_HERE = "heard_here"
+    LOAD_BALANCER_SERVICE = "load_balancer_service"
+
+
+# --- inputs: immutable, each with the time `at` which it became true ----------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """One frame in which someone speaks for a watched VIP."""
+
+    at: Nanoseconds
+    vip: IPAddress
+    kind: Kind
+    mac: Mac
+    """sha (ARP), target link-layer address (NA), or eth.src (IPv6 duplicate address detection)."""
+    outgoing: bool = False
+    """The frame left this very node (AF_PACKET's PACKET_OUTGOING)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceRef:
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceIntent:
+    """What one Service (or one entry of the intent file) says about its VIPs."""
+
+    service: ServiceRef
+    addresses: tuple[IPAddress, ...]
+    """The addresses in force; empty while there is none."""
+    mode: Mode = Mode.UNKNOWN
+    vip_host: str = ""
+    """Annotation `kube-vip.io/vipHost`, as written; empty where absent."""
+    hwaddr: Mac | None = None
+    """Annotation `kube-vip.io/hwaddr`; only meaningful in DHCP mode."""
+    load_balancer: bool = True
+    """False when the Service is not of type LoadBalancer any more."""
+    period: Nanoseconds | None = None
+    """Configured announcement period; None: learn it; 0: the announcer does not repeat."""
+    vlan: int | None = None
+    """Configured VLAN id of the VIP, 1 to 4094; None: untagged or VLAN 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceSeen:
+    """A Service exists and says this. Also sent when what it says has changed."""
+
+    at: Nanoseconds
+    intent: ServiceIntent
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceGone:
+    at: Nanoseconds
+    service: ServiceRef
+
+
+@dataclass(frozen=True, slots=True)
+class IntentFreshness:
+    """Whether what Kubernetes said can still be believed."""
+
+    at: Nanoseconds
+    fresh: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseSeen:
+    """A leader-election Lease that decides on one VIP."""
+
+    at: Nanoseconds
+    vip: IPAddress
+    holder: str
+    """holderIdentity; empty while the lease changes hands."""
+    expires: Nanoseconds | None = None
+    """renewTime + leaseDuration; None: never (intent file)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    name: str
+    addresses: tuple[IPAddress, ...] = ()
+    macs: tuple[Mac, ...] = ()
+    candidate: bool = True
+    """It may hold the VIP (in Harvester: control-plane nodes only)."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodesSeen:
+    """The nodes, all of them, as known now."""
+
+    at: Nanoseconds
+    nodes: tuple[Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BoundSeen:
+    """On which interfaces of this node the VIP is bound; none: it is not."""
+
+    at: Nanoseconds
+    vip: IPAddress
+    devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureChanged:
+    """Capture on an interface began to work or stopped."""
+
+    at: Nanoseconds
+    device: str
+    up: bool
+    reason: str = ""
+
+
+Input = (
+    Sighting
+    | ServiceSeen
+    | ServiceGone
+    | IntentFreshness
+    | LeaseSeen
+    | NodesSeen
+    | BoundSeen
+    | CaptureChanged
+)
+
+
+# --- outputs ----------------------------------------------------------------------------------------------------------
+
+
+class EventName(StrEnum):
+    VIP_SEEN = "vip_seen"
+    VIP_MOVED = "vip_moved"
+    MAC_CHANGED = "mac_changed"
+    CLAIM_WITHDRAWN = "claim_withdrawn"
+    CONTEST_STARTED = "contest_started"
+    CONTEST_ENDED = "contest_ended"
+    VIP_SILENT = "vip_silent"
+    VIP_RETURNED = "vip_returned"
+    MISMATCH_STARTED = "mismatch_started"
+    MISMATCH_ENDED = "mismatch_ended"
+    PROBE_SEEN = "probe_seen"
+    CAPTURE_LOST = "capture_lost"
+    CAPTURE_RESTORED = "capture_restored"
+
+
