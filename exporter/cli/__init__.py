@@ -1,1 +1,49 @@
-"""The command line: one module a command."""
+"""The command line: which command was asked for, and what its end means as an exit status.
+
+0: done. 1: failed while running. 64: what was given (arguments, configuration, intent or capture file) cannot be used.
+77: not permitted to capture.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from exporter.config import ConfigError
+
+EX_USAGE = 64
+"""As in sysexits.h; every command uses it for bad input."""
+EX_NOPERM = 77
+
+COMMANDS = {
+    "run": "watch, and serve metrics (the default)",
+    "replay": "judge a capture file as if it happened now",
+    "demo": "show it all in a lab on this machine",
+}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    name = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "run"
+    try:
+        if name not in COMMANDS:
+            raise ConfigError([f"{name!r}: no such command; there are {', '.join(COMMANDS)}"])
+        # Only the command asked for is imported: replay has no use for Kubernetes, nor run for scapy.
+        return int(import_module(f"exporter.cli.{name}").main(arguments))
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"vip-exporter: {problem}", file=sys.stderr)
+        return EX_USAGE
+    except BrokenPipeError:
+        # The reader of standard output has gone (a pager, head); nothing is left to say to it.
+        sys.stderr.close()
+        return 1
+    except KeyboardInterrupt:
+        return 130
+
+
+def command_list() -> str:
+    """The commands, for the end of `--help`."""
+    return "commands:\n" + "\n".join(f"  {name:8} {what}" for name, what in COMMANDS.items())

@@ -1,1 +1,1 @@
-"""What Kubernetes says: Services followed over the API, or read from an intent file. It never writes to the cluster."""
+"""What Kubernetes, or a file in its place, says about the VIPs: intent for the core. Never writes to a cluster."""

@@ -6,8 +6,8 @@ Which wall-clock moment such a time stands for is not known here; `publish` is t
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from enum import Enum, StrEnum
+from dataclasses import dataclass
+from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
 from typing import NewType
 
@@ -162,6 +162,8 @@ class ServiceIntent:
     """Annotation `kube-vip.io/vipHost`, as written; empty where absent."""
     hwaddr: Mac | None = None
     """Annotation `kube-vip.io/hwaddr`; only meaningful in DHCP mode."""
+    announces_hwaddr: bool | None = None
+    """Whether this kube-vip announces from `hwaddr` in DHCP mode: from 0.8.2 on, not before. None: version not known."""
     load_balancer: bool = True
     """False when the Service is not of type LoadBalancer any more."""
     period: Nanoseconds | None = None

@@ -1,0 +1,106 @@
+"""`vip-exporter replay`: judge a capture file. Needs no privilege and no cluster."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+
+from exporter.cluster.intent_file import IntentFileError, read_intent_file
+from exporter.config import ArgumentParser, ConfigError
+from exporter.config.values import PERIOD
+from exporter.publish.records import event_record, replay_record
+from exporter.replay import Replay, replay
+from exporter.vip.model import IPAddress, Nanoseconds
+from exporter.wire.capture_file import CaptureFileError
+
+LARGE = 4 * 1024 * 1024
+"""Bytes from which on a progress bar is worth its line."""
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = ArgumentParser(prog="vip-exporter replay", description="Judge a capture file as if it happened now.")
+    parser.add_argument("capture", metavar="CAPTURE", help="pcap or pcapng, gzip too; -: standard input")
+    parser.add_argument(
+        "--vip",
+        action="append",
+        default=[],
+        metavar="IP",
+        help="address to watch, repeatable (default: every address that anyone announces)",
+    )
+    parser.add_argument("--intent", metavar="FILE", help="YAML file with what Kubernetes said meanwhile")
+    parser.add_argument("--period", metavar="DURATION", default="auto", help="announcement period, 0s: not repeated (default: learned)")
+    parser.add_argument("--format", choices=("text", "json", "metrics"), default="text", help="default: text")
+    given = parser.parse_args(arguments)
+    vips = [_address(text) for text in given.vip]
+    try:
+        result = replay(
+            given.capture,
+            vips=vips,
+            intent=read_intent_file(Path(given.intent)) if given.intent else None,
+            period=_period(given.period),
+            progress=_progress_bar() if sys.stderr.isatty() else lambda _done, _size: None,
+        )
+    except (CaptureFileError, IntentFileError) as error:
+        raise ConfigError(str(error).splitlines()) from None
+    for warning in result.warnings:
+        print(f"vip-exporter: warning: {warning}", file=sys.stderr)
+    sys.stdout.write(_render(result, given.format))
+    sys.stdout.flush()
+    return 0
+
+
+def _render(result: Replay, form: str) -> str:
+    # Each format imports what only it needs.
+    if form == "metrics":
+        from exporter.publish.metrics import Exposition
+
+        exposition = Exposition(snapshot=lambda: result.snapshot, status=None, to_wall=lambda at: at)
+        return exposition.render("")[1].decode()
+    if form == "json":
+        document = {
+            "vips": [replay_record(vip) for vip in result.snapshot.vips],
+            "events": [event_record(event, lambda at: at) for event in result.events],
+            "ignored": result.ignored,
+        }
+        return json.dumps(document, indent=2) + "\n"
+    from exporter.publish.report import text_report
+
+    return text_report(result)
+
+
+def _address(text: str) -> IPAddress:
+    try:
+        return ip_address(text)
+    except ValueError:
+        raise ConfigError([f"--vip: {text!r} is no IP address; write it like 192.0.2.10"]) from None
+
+
+def _period(text: str) -> Nanoseconds | None:
+    try:
+        return PERIOD.parse(text)  # type: ignore[return-value] # a Kind does not say what its parser returns
+    except ValueError as error:
+        raise ConfigError([f"--period: bad value {text!r} ({error}); accepted: {PERIOD.accepts}"]) from None
+
+
+class _progress_bar:  # noqa: N801 - used as the function it stands for
+    """Draws on standard error how much of a large file is done; removes itself at the end."""
+
+    WIDTH = 30
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def __call__(self, done: int, size: int | None) -> None:
+        if size is None or size < LARGE:
+            return
+        filled = self.WIDTH * done // size
+        shown = f"[{'#' * filled:{self.WIDTH}}] {100 * done // size:3} %"
+        if done >= size:
+            shown = " " * len(self._shown)
+        if shown != self._shown:
+            sys.stderr.write(f"\r{shown}" + ("\r" if done >= size else ""))
+            sys.stderr.flush()
+            self._shown = shown

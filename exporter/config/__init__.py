@@ -1,0 +1,33 @@
+"""Configuration: one table of settings, and what flags, environment and file make of it."""
+
+from exporter.config.load import (
+    ArgumentParser,
+    ConfigError,
+    Reload,
+    UsageError,
+    add_arguments,
+    load,
+    parse,
+    reload,
+)
+from exporter.config.reference import reference
+from exporter.config.settings import SETTINGS, Config, Setting
+from exporter.config.values import ListenAddress, parse_duration, parse_listen_address
+
+__all__ = [
+    "SETTINGS",
+    "ArgumentParser",
+    "Config",
+    "ConfigError",
+    "ListenAddress",
+    "Reload",
+    "Setting",
+    "UsageError",
+    "add_arguments",
+    "load",
+    "parse",
+    "parse_duration",
+    "parse_listen_address",
+    "reference",
+    "reload",
+]

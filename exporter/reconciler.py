@@ -1,0 +1,69 @@
+"""The one writer of state: every input of every thread goes through here into the core, one at a time.
+
+Threads wait for each other rather than for a queue: while a burst is judged, frames wait in the kernel's buffer,
+which has room for them and counts what it must drop.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from threading import RLock
+
+from exporter.clock import Clock
+from exporter.vip.core import Core
+from exporter.vip.model import Input, IPAddress
+from exporter.vip.snapshot import Event, Snapshot
+
+
+class Reconciler:
+    """The core, made safe for several threads and given the clock's time.
+
+    Args:
+        core: nobody else may touch it.
+        clock: the time line of its inputs.
+        publish: receives what happened, in order; it must not call back.
+        watch: receives the watched addresses with their VLAN ids, each time that they change; must not call back.
+    """
+
+    def __init__(
+        self,
+        core: Core,
+        *,
+        clock: Clock,
+        publish: Callable[[Iterable[Event]], None],
+        watch: Callable[[Mapping[IPAddress, int | None]], None],
+    ) -> None:
+        self._lock = RLock()
+        self._core = core
+        self._clock = clock
+        self._publish = publish
+        self._watch = watch
+        self._generation = core.generation
+
+    def deliver(self, inputs: Sequence[Input]) -> None:
+        """Take inputs, in the order of their times."""
+        with self._lock:
+            for event in inputs:
+                self._took(self._core.observe(event))
+            self._follow_watched()
+
+    def tick(self) -> None:
+        """Let fall due what is due now."""
+        with self._lock:
+            self._took(self._core.tick(self._clock.now()))
+            self._follow_watched()
+
+    def snapshot(self) -> Snapshot:
+        """Everything as of this moment."""
+        with self._lock:
+            self.tick()
+            return self._core.snapshot()
+
+    def _took(self, events: tuple[Event, ...]) -> None:
+        if events:
+            self._publish(events)
+
+    def _follow_watched(self) -> None:
+        if self._core.generation != self._generation:
+            self._generation = self._core.generation
+            self._watch(self._core.watched())

@@ -1,0 +1,53 @@
+"""Runs what is periodic; the only module that imports APScheduler. An error in a job is counted and logged, never fatal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from exporter import log
+from exporter.vip.model import SECOND, Nanoseconds
+
+
+class Scheduler:
+    """A thin face on APScheduler: jobs by name and interval, late ones run once, none runs beside itself."""
+
+    def __init__(self) -> None:
+        self._scheduler = BackgroundScheduler(
+            timezone="UTC",
+            daemon=True,
+            # The default drops a job that is a second late, which is when it is needed most.
+            job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
+        )
+
+    def every(
+        self,
+        interval: Nanoseconds,
+        job: Callable[[], None],
+        *,
+        name: str,
+        done: Callable[[bool, Nanoseconds], None] = lambda _succeeded, _duration: None,
+    ) -> None:
+        """Run `job` each `interval`; `done` hears whether it succeeded and how long it took."""
+
+        def run() -> None:
+            begun = time.monotonic_ns()
+            try:
+                job()
+            except Exception as error:  # noqa: BLE001 - the next run may succeed, and others must go on
+                log.error("job failed", job=name, error=error)
+                done(False, time.monotonic_ns() - begun)
+            else:
+                done(True, time.monotonic_ns() - begun)
+
+        self._scheduler.add_job(run, "interval", seconds=interval / SECOND, id=name)
+
+    def start(self) -> None:
+        self._scheduler.start()
+
+    def stop(self) -> None:
+        """Start no job any more; one under way is not waited for."""
+        if self._scheduler.running:
+            self._scheduler.shutdown(wait=False)

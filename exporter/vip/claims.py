@@ -1,0 +1,539 @@
+"""Who claims one VIP on the wire: live claimants, the episodes between them, and the holder that follows from it.
+
+An *episode* begins with the first frame of a rival beside a known holder and ends when one live claimant is left:
+as a move, as a withdrawn claim, or, if both sides go on beyond the grace time, as a contest with a survivor.
+Claimants are judged by *party*: the MACs of one node are one party, so a node that answers from two interfaces
+is not at odds with itself. Nothing here knows of Kubernetes; what it needs of it comes through `Evidence`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Protocol
+
+from exporter.vip.model import SECOND, ClaimantClass, EventName, Mac, Nanoseconds, State
+
+DEFAULT_PERIOD: Nanoseconds = 3 * SECOND
+"""kube-vip's `vip_arpRate`."""
+MIN_GRACE: Nanoseconds = 7 * SECOND
+"""client-go releases the lease before kube-vip removes the VIP, so two announcers overlap for up to two periods."""
+MIN_SILENCE: Nanoseconds = 10 * SECOND
+CLAIMANT_CAP = 16
+LISTED_FOR: Nanoseconds = 600 * SECOND
+LEARNED_INTERVALS = 9
+INTERVALS_TO_LEARN = 3
+LEARNABLE = (SECOND // 2, 60 * SECOND)
+
+Party = str | Mac
+"""A node's name, or the MAC itself where it resolves to no node."""
+
+
+class Evidence(Protocol):
+    """What the other sources know, as far as claims need it."""
+
+    this_node: str
+    """The name of the node whose interfaces are watched: the party of all that leaves it, whatever the MAC."""
+
+    def node_of(self, mac: Mac) -> str:
+        """The one node that this MAC belongs to; empty where that is unknown."""
+
+    def class_of(self, mac: Mac) -> ClaimantClass: ...
+
+    def changed_to(self, mac: Mac, *, old: Mac, since: Nanoseconds) -> bool:
+        """A second source changed, at `since` or later, to the node that this MAC may belong to."""
+
+    def vouches_for_holder(self, mac: Mac, *, since: Nanoseconds) -> bool:
+        """A live source has named the same node since before `since`, and this MAC may well be that node's."""
+
+
+@dataclass(slots=True)
+class Claim:
+    """One MAC's claim: from its first frame until grace after its last."""
+
+    mac: Mac
+    first: Nanoseconds
+    last: Nanoseconds
+    frames: int = 1
+    last_incoming: Nanoseconds | None = None
+    last_outgoing: Nanoseconds | None = None
+
+    def hear(self, at: Nanoseconds, *, outgoing: bool) -> None:
+        self.last = at
+        if outgoing:
+            self.last_outgoing = at
+        else:
+            self.last_incoming = at
+
+
+@dataclass(slots=True)
+class Episode:
+    start: Nanoseconds
+    """The first rival frame."""
+    contested: bool = False
+    holder_late: bool = False
+    """The old holder had a frame later than grace after the start."""
+    rivals_late: bool = False
+    """So had the new claimants, counted together."""
+    lapsed: dict[Party, Claim] = field(default_factory=dict)
+    """Claims of this episode that are over, newest last, at most CLAIMANT_CAP."""
+    decide_at: Nanoseconds | None = None
+    """When to take the rival for the holder's new MAC, if the other sources still say so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that happened on the wire, in terms of MACs."""
+
+    at: Nanoseconds
+    name: EventName
+    mac: Mac | None = None
+    """The MAC it is about: the new one of a change."""
+    old: Mac | None = None
+    first: Nanoseconds | None = None
+    """The first frame of `mac` in the episode."""
+    gap: Nanoseconds = 0
+    """Handover of a move, length of a silence."""
+    frames: int = 0
+
+
+class Claims:
+    """The wire's view of one VIP. `advance` to a time before telling it what happened at that time."""
+
+    def __init__(
+        self,
+        *,
+        at: Nanoseconds,
+        evidence: Evidence,
+        settle: Nanoseconds,
+        period: Nanoseconds | None,
+        blind: bool,
+        notify: Callable[[Notice], None],
+    ) -> None:
+        self._evidence = evidence
+        self._settle = settle
+        self._notify = notify
+        self._now = at
+        self._intervals: deque[Nanoseconds] = deque(maxlen=LEARNED_INTERVALS)
+        self._listed: dict[Mac, Claim] = {}
+        self._episode: Episode | None = None
+        self._overlap: tuple[Party, Nanoseconds] | None = None
+        self._listening_since: Nanoseconds | None = None if blind else at
+        self._heard = False
+        self._silent = False
+        self._configured_period = period
+        self.period: Nanoseconds = DEFAULT_PERIOD
+        self.grace: Nanoseconds = MIN_GRACE
+        self.silence: Nanoseconds = MIN_SILENCE
+        """A holder that has been quiet for longer than this is gone."""
+        self._reckon_period()
+        self.holder: Claim | None = None
+        self.holder_since: Nanoseconds = at
+        self.live: dict[Mac, Claim] = {}
+        self.moves = 0
+        self.mac_changes = 0
+        self.contests = 0
+        self.withdrawn = 0
+        self.overflow = 0
+        self.begun: Counter[ClaimantClass] = Counter()
+
+    # --- what is known ---------------------------------------------------------------------------------------------
+
+    @property
+    def state(self) -> State:
+        if self._listening_since is None:
+            return State.UNKNOWN
+        if self._episode is not None:
+            return State.CONTESTED if self._episode.contested else State.MOVING
+        if self._silent:
+            return State.SILENT
+        return State.HELD if self._heard else State.UNKNOWN
+
+    @property
+    def wire_holder(self) -> Claim | None:
+        """The claim the wire stands for now: none while it is contested, silent or unknown."""
+        return self.holder if self.state in (State.HELD, State.MOVING) else None
+
+    @property
+    def announced(self) -> bool:
+        """Somebody announces the VIP."""
+        return self.state in (State.HELD, State.MOVING, State.CONTESTED)
+
+    @property
+    def view(self) -> tuple[State, Mac | None, bool]:
+        """What the other sources are compared with: while it stays the same, so does the comparison."""
+        holder = self.holder
+        return self.state, holder and holder.mac, holder is not None and self.is_outgoing(holder)
+
+    def is_outgoing(self, claim: Claim) -> bool:
+        """Its frames leave this very node, and only this node: none has come in within grace of the last one sent."""
+        if claim.last_outgoing is None:
+            return False
+        return claim.last_incoming is None or claim.last_outgoing - claim.last_incoming > self.grace
+
+    def class_of(self, claim: Claim) -> ClaimantClass:
+        return ClaimantClass.NODE if self.is_outgoing(claim) else self._evidence.class_of(claim.mac)
+
+    def listed(self) -> tuple[Claim, ...]:
+        """The claimants worth a series each: a slot is kept for ten minutes, so that a flood cannot churn through them."""
+        return tuple(claim for claim in self._listed.values() if self._now - claim.last <= LISTED_FOR)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def next_due(self) -> Nanoseconds | None:
+        """When something will change if nobody speaks until then."""
+        if self._listening_since is None:
+            return None
+        dues = [min(claim.last for claim in self.live.values()) + self.grace] if self.live else []
+        if self._episode is not None:
+            if self._episode.decide_at is not None:
+                dues.append(self._episode.decide_at)
+        elif not self._silent and (gone := self._gone_at()) is not None:
+            dues.append(gone)
+        return min(dues, default=None)
+
+    def advance(self, to: Nanoseconds) -> None:
+        """Handle all that falls due until `to`, that moment included, in the order of time."""
+        while (due := self.next_due()) is not None and due <= to:
+            self._now = max(self._now, due)
+            self._fall_due(self._now)
+        self._now = max(self._now, to)
+
+    def _gone_at(self) -> Nanoseconds | None:
+        """The first nanosecond of silence; None where an announcer that does not repeat may be quiet for ever."""
+        if self.period == 0 or self._listening_since is None:
+            return None
+        if self._heard and self.holder is not None:
+            return self._party_last() + self.silence + 1
+        return self._listening_since + 5 * self.period + 1
+
+    def _fall_due(self, now: Nanoseconds) -> None:
+        due = sorted(
+            (claim for claim in self.live.values() if claim.last + self.grace <= now),
+            key=lambda claim: (claim.last, not self._is_holder(claim), claim.first, claim.mac),
+        )
+        while due:
+            if self._episode is not None and self._episode.contested:
+                self._end_contest(now, due)
+                break
+            claim = due.pop(0)
+            if claim.mac in self.live:
+                self._lapse(now, claim)
+        if self._episode is not None:
+            if self._episode.decide_at is not None:
+                self._judge(now)
+        elif not self._silent and (gone := self._gone_at()) is not None and gone <= now:
+            self._silent = True
+            self._notify(Notice(now, EventName.VIP_SILENT, self.holder.mac if self.holder else None))
+
+    # --- frames ------------------------------------------------------------------------------------------------------
+
+    def announce(self, at: Nanoseconds, mac: Mac, *, outgoing: bool) -> bool:
+        """Take one announcement; the result says whether anything but the holder's age may have changed."""
+        self._now = at
+        holder = self.holder
+        if holder is None:
+            self._first_sighting(at, mac, outgoing=outgoing)
+            return True
+        if self._is_plain_refresh(mac) and not outgoing and holder.last_outgoing is None:
+            self._learn(at - holder.last)
+            holder.last = holder.last_incoming = at
+            holder.frames += 1
+            return False
+        party = self._evidence.this_node if outgoing else self._evidence.node_of(mac) or mac
+        if self._overlap is not None and party == self._overlap[0]:
+            if at <= self._overlap[1]:
+                return False
+            self._overlap = None
+        if mac == holder.mac or party == self._party(holder):
+            self._hear_holder(at, mac, outgoing=outgoing)
+        else:
+            self._hear_rival(at, mac, outgoing=outgoing)
+        self.reconsider(at)
+        return True
+
+    def _is_plain_refresh(self, mac: Mac) -> bool:
+        """The common case: the holder, alone, says again what is known."""
+        return (
+            self.holder is not None
+            and mac == self.holder.mac
+            and self._episode is None
+            and self._heard
+            and not self._silent
+            and len(self.live) == 1
+            and mac in self.live
+        )
+
+    def _first_sighting(self, at: Nanoseconds, mac: Mac, *, outgoing: bool) -> None:
+        claim = self._begin(at, mac, outgoing=outgoing)
+        self.holder, self.holder_since = claim, at
+        self._heard, self._silent = True, False
+        self._notify(Notice(at, EventName.VIP_SEEN, mac))
+
+    def _hear_holder(self, at: Nanoseconds, mac: Mac, *, outgoing: bool) -> None:
+        holder = self.holder
+        assert holder is not None
+        if self.state is State.HELD and mac == holder.mac:
+            self._learn(at - holder.last)
+        if self._silent:
+            self._notify(Notice(at, EventName.VIP_RETURNED, mac, gap=at - self._party_last()))
+        self._silent, self._heard = False, True
+        if self._episode is not None and at > self._episode.start + self.grace:
+            self._episode.holder_late = True
+        claim = self.live.get(mac)
+        if claim is not None:
+            claim.hear(at, outgoing=outgoing)
+            claim.frames += 1
+        else:
+            self._make_room(for_holder=mac == holder.mac)
+            if mac == holder.mac:
+                self.holder = self._begin(at, mac, outgoing=outgoing, previous=holder)
+            elif len(self.live) < CLAIMANT_CAP:
+                self._begin(at, mac, outgoing=outgoing)
+
+    def _hear_rival(self, at: Nanoseconds, mac: Mac, *, outgoing: bool) -> None:
+        claim = self.live.get(mac)
+        if claim is not None:
+            claim.hear(at, outgoing=outgoing)
+            claim.frames += 1
+        else:
+            self._make_room(for_holder=False)
+            if len(self.live) >= CLAIMANT_CAP:
+                return
+            self._begin(at, mac, outgoing=outgoing)
+        if self._episode is None:
+            self._episode = Episode(start=at)
+        elif at > self._episode.start + self.grace:
+            self._episode.rivals_late = True
+
+    def _begin(self, at: Nanoseconds, mac: Mac, *, outgoing: bool, previous: Claim | None = None) -> Claim:
+        claim = Claim(mac, first=at, last=at)
+        if previous is not None:
+            claim.last_incoming, claim.last_outgoing = previous.last_incoming, previous.last_outgoing
+        claim.hear(at, outgoing=outgoing)
+        self.live[mac] = claim
+        self.begun[self.class_of(claim)] += 1
+        self._list(claim)
+        return claim
+
+    def _make_room(self, *, for_holder: bool) -> None:
+        """At the cap, the one-frame claimant heard longest ago gives way; the holder is never refused or evicted."""
+        if len(self.live) < CLAIMANT_CAP:
+            return
+        self.overflow += 1
+        others = [claim for claim in self.live.values() if claim is not self.holder]
+        weak = [claim for claim in others if claim.frames == 1] or (others if for_holder else [])
+        if weak:
+            del self.live[min(weak, key=lambda claim: claim.last).mac]
+
+    def _list(self, claim: Claim, *, must: bool = False) -> None:
+        if claim.mac not in self._listed and len(self._listed) >= CLAIMANT_CAP:
+            oldest = min(self._listed.values(), key=lambda listed: listed.last)
+            if not must and claim.first - oldest.last <= LISTED_FOR:
+                return
+            del self._listed[oldest.mac]
+        self._listed[claim.mac] = claim
+
+    def _learn(self, interval: Nanoseconds) -> None:
+        if self._configured_period is None and LEARNABLE[0] <= interval <= LEARNABLE[1]:
+            self._intervals.append(interval)
+            self._reckon_period()
+
+    def configure_period(self, period: Nanoseconds | None) -> None:
+        """Use this period from now on; None: learn it; 0: the announcer does not repeat."""
+        self._configured_period = period
+        self._reckon_period()
+
+    def _reckon_period(self) -> None:
+        """Configured beats learned beats default."""
+        if self._configured_period is not None:
+            self.period = self._configured_period
+        elif len(self._intervals) >= INTERVALS_TO_LEARN:
+            self.period = int(median(self._intervals))
+        else:
+            self.period = DEFAULT_PERIOD
+        self.grace = max(2 * self.period, MIN_GRACE)
+        self.silence = max(3 * self.period, MIN_SILENCE)
+
+    # --- judgement ----------------------------------------------------------------------------------------------------
+
+    def reconsider(self, now: Nanoseconds) -> None:
+        """Judge again: a frame came, or another source or the map of MACs to nodes has changed."""
+        if self._episode is None:
+            self._follow_mac(now)
+        elif not self._episode.contested:
+            self._judge(now)
+
+    def _party(self, claim: Claim) -> Party:
+        if self.is_outgoing(claim):
+            return self._evidence.this_node
+        return self._evidence.node_of(claim.mac) or claim.mac
+
+    def _is_holder(self, claim: Claim) -> bool:
+        return self.holder is not None and (claim.mac == self.holder.mac or self._party(claim) == self._party(self.holder))
+
+    def _party_last(self) -> Nanoseconds:
+        """The last frame of the holder, from whichever of its MACs."""
+        assert self.holder is not None
+        return max([self.holder.last, *(claim.last for claim in self.live.values() if self._is_holder(claim))])
+
+    def _rivals(self) -> dict[Party, list[Claim]]:
+        """The live new claimants by party, in the order in which they came."""
+        rivals: dict[Party, list[Claim]] = {}
+        for claim in self.live.values():
+            if not self._is_holder(claim):
+                rivals.setdefault(self._party(claim), []).append(claim)
+        return rivals
+
+    def _judge(self, now: Nanoseconds) -> None:
+        """Decide on an episode that is no contest (yet)."""
+        episode = self._episode
+        assert episode is not None
+        episode.decide_at = None
+        rivals = self._rivals()
+        holder_lives = any(self._is_holder(claim) for claim in self.live.values())
+        if (episode.holder_late and episode.rivals_late) or (not holder_lives and self._two_rivals_go_on(rivals)):
+            episode.contested = True
+            self.contests += 1
+            against = [*episode.lapsed.values(), *(claim for claims in rivals.values() for claim in claims)]
+            latest = max(against, key=lambda claim: claim.last, default=None)
+            self._notify(Notice(now, EventName.CONTEST_STARTED, latest and latest.mac, self._holder_mac()))
+        elif not rivals:
+            self._episode = None
+            self._follow_mac(now)
+        elif len(rivals) == 1:
+            party, claims = next(iter(rivals.items()))
+            self._judge_rival(now, party, claims, holder_lives=holder_lives)
+
+    def _judge_rival(self, now: Nanoseconds, party: Party, claims: list[Claim], *, holder_lives: bool) -> None:
+        episode = self._episode
+        assert episode is not None
+        new, old = claims[0], self._holder_mac()
+        first = self._first_in_episode(party, claims)
+        since = episode.start - self._settle
+        if not holder_lives and sum(claim.frames for claim in claims) >= (1 if self.period == 0 else 2):
+            if self.period and self._evidence.vouches_for_holder(new.mac, since=since):
+                episode.decide_at = first + self._settle
+                if now >= episode.decide_at:
+                    self._episode = None
+                    self._change_mac(now, new)
+                return
+            self._move(now, new, first)
+        elif self._party_last() < first and self._evidence.changed_to(new.mac, old=old, since=since):
+            assert self.holder is not None
+            overlap = (self._party(self.holder), first + self.grace)
+            self._move(now, new, first)
+            self._overlap = overlap
+
+    def _two_rivals_go_on(self, rivals: dict[Party, list[Claim]]) -> bool:
+        """Two new claimants each have a frame later than grace after the later one's first; frames decide, not liveness."""
+        assert self._episode is not None
+        spans = [(party, claim.first, claim.last) for party, claim in self._episode.lapsed.items()]
+        spans += [
+            (party, min(claim.first for claim in claims), max(claim.last for claim in claims))
+            for party, claims in rivals.items()
+        ]
+        return any(
+            one != other and min(last, other_last) > max(first, other_first) + self.grace
+            for index, (one, first, last) in enumerate(spans)
+            for other, other_first, other_last in spans[index + 1 :]
+        )
+
+    def _first_in_episode(self, party: Party, claims: list[Claim]) -> Nanoseconds:
+        assert self._episode is not None
+        earlier = self._episode.lapsed.get(party)
+        return min([claim.first for claim in claims] + ([earlier.first] if earlier else []))
+
+    def _holder_mac(self) -> Mac:
+        assert self.holder is not None
+        return self.holder.mac
+
+    def _lapse(self, now: Nanoseconds, claim: Claim) -> None:
+        del self.live[claim.mac]
+        if self._episode is None:
+            self._follow_mac(now)
+            return
+        if not self._is_holder(claim) and self._party(claim) not in self._rivals():
+            self._remember(claim)
+            self.withdrawn += 1
+            self._notify(
+                Notice(now, EventName.CLAIM_WITHDRAWN, claim.mac, self._holder_mac(), claim.first, frames=claim.frames)
+            )
+        self._judge(now)
+
+    def _remember(self, claim: Claim) -> None:
+        assert self._episode is not None
+        lapsed = self._episode.lapsed
+        earlier = lapsed.pop(self._party(claim), None)
+        if earlier is not None:
+            claim = Claim(claim.mac, earlier.first, claim.last, earlier.frames + claim.frames)
+        elif len(lapsed) >= CLAIMANT_CAP:
+            del lapsed[next(iter(lapsed))]
+        lapsed[self._party(claim)] = claim
+
+    def _end_contest(self, now: Nanoseconds, due: list[Claim]) -> None:
+        """Let claims lapse, those of one moment together; the contest ends when at most one party is left."""
+        episode = self._episode
+        assert episode is not None
+        for claim in due:
+            del self.live[claim.mac]
+            if not self._is_holder(claim):
+                self._remember(claim)
+        rivals = self._rivals()
+        holder_lives = any(self._is_holder(claim) for claim in self.live.values())
+        if len(rivals) + holder_lives > 1:
+            return
+        old = self._holder_mac()
+        survivor = next(iter(rivals.items()), None)
+        self._notify(Notice(now, EventName.CONTEST_ENDED, survivor[1][0].mac if survivor else old, old))
+        if survivor is None:
+            # The holder from before is left, or all stopped at the same moment: nothing has moved.
+            self._episode = None
+            self._follow_mac(now)
+        else:
+            party, claims = survivor
+            self._move(now, claims[0], self._first_in_episode(party, claims))
+
+    def _move(self, now: Nanoseconds, new: Claim, first: Nanoseconds) -> None:
+        old, last = self._holder_mac(), self._party_last()
+        new_party = self._party(new)
+        self.live = {mac: claim for mac, claim in self.live.items() if self._party(claim) == new_party}
+        self._episode = self._overlap = None
+        self._intervals.clear()
+        self._reckon_period()
+        self.holder, self.holder_since = new, first
+        self._heard, self._silent = True, False
+        self.moves += 1
+        self._list(new, must=True)
+        self._notify(Notice(now, EventName.VIP_MOVED, new.mac, old, first, gap=max(0, first - last)))
+
+    def _follow_mac(self, now: Nanoseconds) -> None:
+        """The holder's MAC fell silent and another of the same node goes on: the holder changed its MAC."""
+        if self.holder is None or self.holder.mac in self.live:
+            return
+        enough = 1 if self.period == 0 else 2
+        heirs = [claim for claim in self.live.values() if self._is_holder(claim) and claim.frames >= enough]
+        if heirs:
+            self._change_mac(now, max(heirs, key=lambda claim: claim.last))
+
+    def _change_mac(self, now: Nanoseconds, new: Claim) -> None:
+        old = self._holder_mac()
+        self.holder = new
+        self._heard, self._silent = True, False
+        self.mac_changes += 1
+        self._list(new, must=True)
+        self._notify(Notice(now, EventName.MAC_CHANGED, new.mac, old, new.first))
+
+    # --- capture ------------------------------------------------------------------------------------------------------
+
+    def lose_capture(self) -> None:
+        """Nothing can be heard: what was open is left undecided, the holder is remembered but not vouched for."""
+        self._listening_since = self._episode = self._overlap = None
+        self._heard = self._silent = False
+        self.live.clear()
+
+    def restore_capture(self, at: Nanoseconds) -> None:
+        self._listening_since = at
+

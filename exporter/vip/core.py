@@ -1,0 +1,254 @@
+"""The core's front door: takes inputs in the order of time, lets what is due fall due, and shows snapshots.
+
+`Core` is not thread-safe and has no clock: time enters as the `at` of an input or as `tick(now)`. It never goes
+back; an input that is older than what came before counts as happening now. The result does not depend on how often
+`tick` is called, for each due moment is handled at its own time.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from itertools import count
+
+from exporter.vip.model import (
+    SECOND,
+    BoundSeen,
+    CaptureChanged,
+    EventName,
+    Input,
+    IntentFreshness,
+    IPAddress,
+    LeaseSeen,
+    Nanoseconds,
+    NodesSeen,
+    ServiceGone,
+    ServiceIntent,
+    ServiceRef,
+    ServiceSeen,
+    Sighting,
+)
+from exporter.vip.snapshot import Event, Snapshot
+from exporter.vip.verdict import Vip, World
+
+DEFAULT_SETTLE: Nanoseconds = 15 * SECOND
+
+
+class Core:
+    """All watched VIPs.
+
+    Args:
+        at: when watching begins, nanoseconds on the caller's time line.
+        observer: the name of the node that this program runs on; empty where that says nothing (a capture file).
+        settle: how long two sources may differ before it is a mismatch.
+        period: announcement period of every VIP that has none of its own; None: learn it; 0: they do not repeat.
+        listening: frames can be heard from the start (a capture file). Otherwise `CaptureChanged` says when.
+        discover: watch every address that anyone announces.
+    """
+
+    def __init__(
+        self,
+        *,
+        at: Nanoseconds,
+        observer: str = "",
+        settle: Nanoseconds = DEFAULT_SETTLE,
+        period: Nanoseconds | None = None,
+        listening: bool = False,
+        discover: bool = False,
+    ) -> None:
+        self.generation = 0
+        """Changes whenever the watched addresses or their VLANs may have changed."""
+        self._now = at
+        self._period = period
+        self._discover = discover
+        self._world = World(observer=observer, settle=settle, blind=not listening)
+        self._vips: dict[IPAddress, Vip] = {}
+        self._intents: dict[ServiceRef, ServiceIntent] = {}
+        self._pinned: set[IPAddress] = set()
+        self._captures: dict[str, bool] = {}
+        self._timers: list[tuple[Nanoseconds, int, Vip]] = []
+        self._order = count()
+        self._events: list[Event] = []
+
+    @property
+    def now(self) -> Nanoseconds:
+        """The greatest time heard of so far."""
+        return self._now
+
+    def watched(self) -> dict[IPAddress, int | None]:
+        """Every watched address with its VLAN id; None: untagged."""
+        return {address: vip.vlan for address, vip in self._vips.items()}
+
+    def watch(self, address: IPAddress) -> None:
+        """Watch an address whether or not a Service has it."""
+        self._pinned.add(address)
+        self._vip(address)
+
+    # --- time --------------------------------------------------------------------------------------------------------
+
+    def tick(self, now: Nanoseconds) -> tuple[Event, ...]:
+        """Let everything fall due until `now`."""
+        self._advance(now)
+        return self._take_events()
+
+    def _advance(self, to: Nanoseconds) -> None:
+        while self._timers and self._timers[0][0] <= to:
+            due, _, vip = heappop(self._timers)
+            if vip.scheduled != due:
+                continue  # superseded by an earlier one
+            vip.scheduled = None
+            self._now = max(self._now, due)
+            vip.advance(self._now)
+            self._settle(vip)
+        self._now = max(self._now, to)
+
+    def _settle(self, vip: Vip) -> None:
+        """After a change: drop a VIP that is over, and note when to look at this one again."""
+        if vip.is_over and vip.address not in self._pinned:
+            self._remove(vip)
+            return
+        due = vip.next_due()
+        if due is not None and (vip.scheduled is None or due < vip.scheduled):
+            vip.scheduled = due
+            heappush(self._timers, (due, next(self._order), vip))
+
+    def _remove(self, vip: Vip) -> None:
+        if self._vips.pop(vip.address, None) is None:
+            return
+        self.generation += 1
+        vip.scheduled = None
+        for other in self._vips.values():
+            if vip in other.predecessors:
+                other.predecessors.remove(vip)
+                other.advance(self._now)
+                self._settle(other)
+
+    # --- inputs --------------------------------------------------------------------------------------------------------
+
+    def observe(self, event: Input) -> tuple[Event, ...]:
+        """Take one input; returns what happened up to and through it."""
+        if event.at > self._now or self._timers:
+            self._advance(max(event.at, self._now))
+        match event:
+            case Sighting():
+                self._observe_sighting(event)
+            case ServiceSeen(intent=intent):
+                self._observe_service(intent)
+            case ServiceGone(service=service):
+                self._observe_service_gone(service)
+            case LeaseSeen(vip=address):
+                if vip := self._vips.get(address):
+                    vip.advance(self._now)
+                    vip.take_lease(event.holder, event.expires)
+                    self._settle(vip)
+            case BoundSeen(vip=address):
+                if vip := self._vips.get(address):
+                    vip.advance(self._now)
+                    vip.take_bound(event.devices)
+                    self._settle(vip)
+            case NodesSeen(nodes=nodes):
+                self._world.nodes.replace(nodes)
+                self._reconsider_all()
+            case IntentFreshness(fresh=fresh):
+                if fresh != self._world.intent_fresh:
+                    self._world.intent_fresh = fresh
+                    self._reconsider_all()
+            case CaptureChanged():
+                self._observe_capture(event)
+        return self._take_events()
+
+    def _observe_sighting(self, sighting: Sighting) -> None:
+        vip = self._vips.get(sighting.vip)
+        if vip is None:
+            if not (self._discover and sighting.kind.is_announcement):
+                return
+            self._pinned.add(sighting.vip)
+            vip = self._vip(sighting.vip)
+        if vip.sight(self._now, sighting):
+            self._settle(vip)
+            for other in self._followers(vip):
+                other.advance(self._now)
+                self._settle(other)
+
+    def _followers(self, vip: Vip) -> list[Vip]:
+        """The VIPs that took over from this retired one, and are waiting for it to fall silent."""
+        if vip.retired_at is None:
+            return []
+        return [other for other in self._vips.values() if vip in other.predecessors]
+
+    def _observe_service(self, intent: ServiceIntent) -> None:
+        self.generation += 1
+        previous = self._intents.get(intent.service)
+        self._intents[intent.service] = intent
+        before = set(previous.addresses) if previous else set()
+        given_up = [self._vips[address] for address in before - set(intent.addresses) if address in self._vips]
+        for vip in given_up:
+            vip.advance(self._now)
+            vip.drop_service(intent.service)
+        for address in intent.addresses:
+            vip = self._vip(address)
+            vip.advance(self._now)
+            if address not in before:
+                vip.predecessors += [old for old in given_up if old.retired_at is not None and old.is_announced]
+            vip.take_intent(intent)
+        for vip in [*given_up, *(self._vips[address] for address in intent.addresses)]:
+            self._settle(vip)
+
+    def _observe_service_gone(self, service: ServiceRef) -> None:
+        intent = self._intents.pop(service, None)
+        for address in intent.addresses if intent else ():
+            if vip := self._vips.get(address):
+                vip.advance(self._now)
+                vip.drop_service(service)
+                self._settle(vip)
+
+    def _observe_capture(self, change: CaptureChanged) -> None:
+        before = self._captures.get(change.device)
+        self._captures[change.device] = change.up
+        blind = not any(self._captures.values())
+        if change.up is (before is None or before):
+            name = None  # no news: it works from the start, or goes on as it was
+        else:
+            name = EventName.CAPTURE_RESTORED if change.up else EventName.CAPTURE_LOST
+        if name is not None:
+            fields = {"device": change.device} | ({"reason": change.reason} if change.reason else {})
+            self._events.append(Event(self._now, name, None, fields))
+        if blind != self._world.blind:
+            self._world.blind = blind
+            for vip in list(self._vips.values()):
+                vip.advance(self._now)
+                vip.lose_capture() if blind else vip.restore_capture()
+                self._settle(vip)
+
+    def _reconsider_all(self) -> None:
+        for vip in list(self._vips.values()):
+            vip.advance(self._now)
+            vip.reconsider()
+            self._settle(vip)
+
+    def _vip(self, address: IPAddress) -> Vip:
+        vip = self._vips.get(address)
+        if vip is None:
+            vip = Vip(address, at=self._now, world=self._world, period=self._period, emit=self._events.append)
+            self._vips[address] = vip
+            self.generation += 1
+            self._settle(vip)
+        return vip
+
+    def _take_events(self) -> tuple[Event, ...]:
+        if not self._events:
+            return ()
+        events = tuple(self._events)
+        self._events.clear()
+        return events
+
+    # --- what it shows ---------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> Snapshot:
+        """Everything as of `now`; call `tick` first to have it as of this moment."""
+        vips = sorted(self._vips.values(), key=lambda vip: (vip.address.version, int(vip.address)))
+        return Snapshot(
+            at=self._now,
+            vips=tuple(vip.snapshot() for vip in vips),
+            handover=self._world.handover.distribution(),
+            annotation_lag=self._world.annotation_lag.distribution(),
+        )

@@ -1,0 +1,276 @@
+"""Captures on one interface, in a thread of its own, and delivers sightings as they come.
+
+The thread outlives whatever happens to the interface: it says that it hears nothing, and goes on once it can. Nothing is
+ever sent.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import select
+import threading
+import weakref
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from exporter.clock import Clock
+from exporter.vip.model import SECOND, CaptureChanged, Input, IPAddress, Nanoseconds, Sighting
+from exporter.wire.decode import Decoder, IgnoreReason
+from exporter.wire.frame_source import BATCH, CapturedFrame, CaptureNotPermitted, FrameSource, PacketSocket
+from exporter.wire.interface import default_interface
+
+__all__ = ["Capture", "CaptureNotPermitted", "CaptureStats", "default_interface"]
+
+BUFFER_BYTES = 8 * 1024 * 1024
+"""A burst of 10,000 small frames, with what the kernel adds to each."""
+CHECK_INTERVAL: Nanoseconds = SECOND // 4
+"""How often the interface is looked at: a deleted one says nothing of its own."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
+"""Seconds between attempts to open, so that a re-created interface is captured on again within a second."""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureStats:
+    device: str
+    up: bool
+    frames: int
+    """Read, having passed the kernel's filter."""
+    dropped: int
+    """By the kernel, for want of buffer space."""
+    reopens: int
+    """How often capture came back after it had been lost."""
+    errors: int
+    """Failures of the program itself while it handled frames; each was reported to `on_error`."""
+    last_frame_at: Nanoseconds | None
+    ignored: Mapping[IgnoreReason, int]
+    """Every reason, those that never occurred too."""
+
+
+def _nobody(message: str, error: BaseException) -> None:
+    """The default of `on_error`."""
+
+
+class Capture:
+    """One interface.
+
+    Args:
+        device: the interface's name.
+        decoder: this capture's own; its watched addresses are the first ones, `watch` replaces them.
+        clock: the time line of all that is delivered.
+        deliver: called in the capture thread with sightings and with each `CaptureChanged`, in the order of their times.
+        buffer_bytes: the kernel's receive buffer.
+        on_error: called in the capture thread with a constant message and the exception; capture goes on.
+        open_source: what to read from.
+    """
+
+    def __init__(
+        self,
+        device: str,
+        *,
+        decoder: Decoder,
+        clock: Clock,
+        deliver: Callable[[Sequence[Input]], None],
+        buffer_bytes: int = BUFFER_BYTES,
+        on_error: Callable[[str, BaseException], None] = _nobody,
+        open_source: Callable[[str, Iterable[IPAddress], int], FrameSource] = PacketSocket,
+    ) -> None:
+        self.device = device
+        self._decoder = decoder
+        self._clock = clock
+        self._deliver = deliver
+        self._buffer_bytes = buffer_bytes
+        self._on_error = on_error
+        self._open_source = open_source
+
+        self._vips: Mapping[IPAddress, int | None] = decoder.watched
+        self._wanted = self._vips
+        self._filter_changed_at: Nanoseconds | None = None
+
+        self._up: bool | None = None
+        self._was_up = False
+        self._frames = 0
+        self._dropped = 0
+        self._reopens = 0
+        self._errors = 0
+        self._last_at = 0
+        self._last_frame_at: Nanoseconds | None = None
+        self._ignored = dict.fromkeys(IgnoreReason, 0)
+
+        self._wake = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        weakref.finalize(self, os.close, self._wake)
+        self._stopping = False
+        self._source: FrameSource | None = None
+        self._thread = threading.Thread(target=self._run, name=f"capture-{device}", daemon=True)
+
+    def start(self) -> None:
+        """Open the interface and begin. An interface that is missing is waited for.
+
+        Raises:
+            CaptureNotPermitted: waiting would not help.
+        """
+        with contextlib.suppress(OSError):
+            self._source = self._open()
+        self._thread.start()
+
+    def stop(self, timeout: float = 1.0) -> bool:
+        """End the thread, which takes it no time unless `deliver` does. Returns whether it has ended."""
+        self._stopping = True
+        self._notify()
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def watch(self, vips: Mapping[IPAddress, int | None]) -> None:
+        """Watch these addresses from now on, each with its VLAN id or None. Takes effect within a moment.
+
+        No frame about an address that stays watched is lost, and none about the others is counted.
+        """
+        self._wanted = dict(vips)
+        self._notify()
+
+    @property
+    def alive(self) -> bool:
+        """Whether the thread runs. It ends by `stop` only; if it ever did otherwise, this is where it shows."""
+        return self._thread.is_alive()
+
+    def stats(self) -> CaptureStats:
+        return CaptureStats(
+            device=self.device,
+            up=bool(self._up) and self.alive,
+            frames=self._frames,
+            dropped=self._dropped,
+            reopens=self._reopens,
+            errors=self._errors,
+            last_frame_at=self._last_frame_at,
+            ignored=dict(self._ignored),
+        )
+
+    # --- all below runs in the capture thread, `_open` and `_notify` excepted ---------------------------------------
+
+    def _notify(self) -> None:
+        os.eventfd_write(self._wake, 1)
+
+    def _open(self) -> FrameSource:
+        self._vips = self._wanted
+        self._decoder.watch(self._vips)
+        self._filter_changed_at = None
+        return self._open_source(self.device, self._vips, self._buffer_bytes)
+
+    def _run(self) -> None:
+        pause = FIRST_PAUSE
+        while not self._stopping:
+            try:
+                self._source = self._source or self._open()
+                pause = FIRST_PAUSE
+                self._read(self._source)
+            except (OSError, CaptureNotPermitted) as error:
+                self._lose(_reason(error))
+            except Exception as error:  # noqa: BLE001 - a thread that ends is worse than any fault of the program
+                self._report("capture failed", error)
+                self._lose("capture failed")
+            if not self._stopping:
+                select.select([self._wake], [], [], pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+        self._close()
+
+    def _read(self, source: FrameSource) -> None:
+        poller = select.poll()
+        poller.register(source.fileno(), select.POLLIN)
+        poller.register(self._wake, select.POLLIN)
+        self._check(source)
+        next_check = self._clock.now() + CHECK_INTERVAL
+        while not self._stopping:
+            poller.poll(CHECK_INTERVAL / 1e6)
+            with contextlib.suppress(BlockingIOError):
+                os.eventfd_read(self._wake)
+            if self._wanted is not self._vips:
+                self._change_filter(source)
+            try:
+                frames = source.read()
+            except OSError as error:
+                if error.errno != errno.ENETDOWN:
+                    raise
+                frames, next_check = (), 0
+            if frames and not self._up:
+                self._check(source)
+            self._handle(frames)
+            if self._clock.now() >= next_check:
+                self._check(source)
+                next_check = self._clock.now() + CHECK_INTERVAL
+
+    def _check(self, source: FrameSource) -> None:
+        self._dropped += source.take_dropped()
+        reason = source.why_deaf()
+        self._set_up(not reason, reason)
+
+    def _change_filter(self, source: FrameSource) -> None:
+        wanted = self._wanted
+        # The queue still holds frames that passed the old filter: until they are through, both sets are known.
+        self._decoder.watch({**self._decoder.watched, **wanted})
+        source.watch(wanted)
+        self._vips = wanted
+        self._filter_changed_at = self._clock.now()
+
+    def _handle(self, frames: Sequence[CapturedFrame]) -> None:
+        now = self._clock.now()
+        # One conversion serves the whole batch, since both time lines run alike.
+        monotonic = self._clock.from_wall(0)
+        sightings: list[Input] = []
+        at = self._last_at
+        for data, wall, outgoing, stripped_tag in frames:
+            # A wall clock stepped between stamp and reading must not put a frame before its time or into the future.
+            at = min(max(wall + monotonic, at), now)
+            outcome = self._decoder.decode(data, at, outgoing=outgoing, stripped_tag=stripped_tag)
+            if isinstance(outcome, Sighting):
+                sightings.append(outcome)
+            else:
+                self._ignored[outcome] += 1
+        if frames:
+            self._frames += len(frames)
+            self._last_at = self._last_frame_at = at
+        changed_at = self._filter_changed_at
+        if changed_at is not None and (len(frames) < BATCH or at > changed_at):
+            self._decoder.watch(self._vips)
+            self._filter_changed_at = None
+        if sightings:
+            self._hand_over(sightings)
+
+    def _set_up(self, up: bool, reason: str = "") -> None:
+        if up is self._up:
+            return
+        self._up = up
+        if up:
+            self._reopens += self._was_up
+            self._was_up = True
+        self._last_at = max(self._last_at, self._clock.now())
+        self._hand_over([CaptureChanged(self._last_at, self.device, up, reason)])
+
+    def _lose(self, reason: str) -> None:
+        self._close()
+        self._set_up(False, reason)
+
+    def _close(self) -> None:
+        source, self._source = self._source, None
+        if source is not None:
+            with contextlib.suppress(OSError):
+                self._dropped += source.take_dropped()
+            source.close()
+
+    def _hand_over(self, inputs: Sequence[Input]) -> None:
+        try:
+            self._deliver(inputs)
+        except Exception as error:  # noqa: BLE001 - the receiver's fault must not end the thread
+            self._report("delivery of captured frames failed", error)
+
+    def _report(self, message: str, error: BaseException) -> None:
+        self._errors += 1
+        with contextlib.suppress(Exception):
+            self._on_error(message, error)
+
+
+def _reason(error: OSError | CaptureNotPermitted) -> str:
+    if isinstance(error, OSError):
+        return error.strerror or str(error)
+    return str(error)

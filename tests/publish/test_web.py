@@ -1,0 +1,437 @@
+"""The web server, asked over real sockets: what each route answers, and that no client can keep it from the others."""
+
+from __future__ import annotations
+
+import gzip
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from ipaddress import ip_address
+from typing import Any
+
+import pytest
+
+from exporter.publish import web
+from exporter.publish.listen import ListenError
+from exporter.publish.web import WebServer
+
+LONG = b"vip_moves_total 1\n" * 200
+
+
+class App:
+    """What the server serves; each test may replace a part."""
+
+    def __init__(self) -> None:
+        self.metrics: Callable[[str], tuple[str, bytes]] = lambda accept: (f"text/plain; seen={accept}", LONG)
+        self.ready: Callable[[], tuple[bool, str]] = lambda: (True, "ready")
+        self.page: Callable[[], str] = lambda: "<!doctype html><title>VIPs</title>"
+        self.asked: list[dict[str, object]] = []
+
+    def events(self, **query: object) -> object:
+        self.asked.append(query)
+        return [{"event": "vip_moved"}]
+
+    def server(self, address: str = "127.0.0.1:0") -> WebServer:
+        return WebServer(
+            address,
+            metrics=lambda accept: self.metrics(accept),
+            ready=lambda: self.ready(),
+            healthy=lambda: (True, "ok"),
+            page=lambda: self.page(),
+            vips=lambda: {"vips": [ip_address("192.0.2.10")]},
+            events=self.events,
+        )
+
+
+@pytest.fixture
+def app() -> App:
+    return App()
+
+
+@pytest.fixture
+def server(app: App) -> Iterator[WebServer]:
+    running = app.server()
+    running.start()
+    yield running
+    running.stop()
+
+
+def ask(
+    server: WebServer,
+    path: str,
+    *,
+    method: str = "GET",
+    headers: dict[str, str] | None = None,
+    body: bytes | None = None,
+) -> tuple[http.client.HTTPResponse, bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
+    connection.request(method, path, headers=headers or {}, body=body)
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    return response, content
+
+
+def dial(server: WebServer, data: bytes = b"") -> socket.socket:
+    client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+    if data:
+        client.sendall(data)
+    return client
+
+
+def read_all(client: socket.socket) -> bytes:
+    parts = []
+    try:
+        while part := client.recv(65536):
+            parts.append(part)
+    except ConnectionResetError:
+        pass
+    return b"".join(parts)
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "content_type", "body"),
+    [
+        ("/", 200, "text/html; charset=utf-8", b"<!doctype html><title>VIPs</title>"),
+        ("/-/healthy", 200, "text/plain; charset=utf-8", b"ok\n"),
+        ("/-/ready", 200, "text/plain; charset=utf-8", b"ready\n"),
+        ("/metrics", 200, "text/plain; seen=", LONG),
+        ("/metrics?x=y", 200, "text/plain; seen=", LONG),
+        ("/api/v1/vips", 200, "application/json; charset=utf-8", b'{"vips": ["192.0.2.10"]}\n'),
+        ("/api/v1/events", 200, "application/json; charset=utf-8", b'[{"event": "vip_moved"}]\n'),
+        ("/nothing", 404, "text/plain; charset=utf-8", b"404 Not Found\n"),
+        ("/metrics/", 404, "text/plain; charset=utf-8", b"404 Not Found\n"),
+        ("/%2e%2e/etc/passwd", 404, "text/plain; charset=utf-8", b"404 Not Found\n"),
+    ],
+)
+def test_routes(server: WebServer, path: str, status: int, content_type: str, body: bytes) -> None:
+    """GET gives the body; HEAD the same head without it; neither names the server's software."""
+    response, content = ask(server, path)
+    assert (response.status, response.headers["Content-Type"], content) == (status, content_type, body)
+    head, nothing = ask(server, path, method="HEAD")
+    assert (head.status, nothing, head.headers["Content-Length"]) == (status, b"", str(len(body)))
+    for answer in (response, head):
+        assert "Server" not in answer.headers
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
+def test_other_methods_are_refused(server: WebServer, method: str) -> None:
+    response, content = ask(server, "/metrics", method=method, body=b"x=1" if method == "POST" else None)
+    assert (response.status, response.headers["Allow"], content) == (405, "GET, HEAD", b"405 Method Not Allowed\n")
+
+
+@pytest.mark.parametrize(
+    ("header", "zipped"),
+    [
+        (None, False),
+        ("gzip", True),
+        ("deflate, gzip;q=0.5", True),
+        ("*", True),
+        ("gzip;q=0", False),
+        ("gzip; q=0.000, *", False),
+        ("identity", False),
+    ],
+)
+def test_gzip_where_accepted(server: WebServer, header: str | None, zipped: bool) -> None:
+    response, content = ask(server, "/metrics", headers={"Accept-Encoding": header} if header else {})
+    assert (response.headers.get("Content-Encoding") == "gzip") is zipped
+    assert (gzip.decompress(content) if zipped else content) == LONG
+    assert "Accept-Encoding" in response.headers["Vary"]
+
+
+def test_short_expositions_are_not_compressed(app: App, server: WebServer) -> None:
+    app.metrics = lambda accept: ("text/plain", b"x 1\n")
+    assert ask(server, "/metrics", headers={"Accept-Encoding": "gzip"})[1] == b"x 1\n"
+
+
+def test_the_accept_header_reaches_the_metrics(server: WebServer) -> None:
+    response, _ = ask(server, "/metrics", headers={"Accept": "application/openmetrics-text"})
+    assert response.headers["Content-Type"] == "text/plain; seen=application/openmetrics-text"
+
+
+def test_not_ready_is_503_in_one_line(app: App, server: WebServer) -> None:
+    app.ready = lambda: (False, "no capture:\r\neth0 is down \ud800")
+    response, content = ask(server, "/-/ready")
+    assert (response.status, content) == (503, b"no capture: eth0 is down ?\n")
+
+
+@pytest.mark.parametrize(
+    ("query", "asked"),
+    [
+        ("", {"vip": None, "since": None, "limit": 100}),
+        ("vip=192.0.2.10&limit=1", {"vip": ip_address("192.0.2.10"), "since": None, "limit": 1}),
+        ("vip=2001:DB8::0:1&limit=1000", {"vip": ip_address("2001:db8::1"), "since": None, "limit": 1000}),
+        ("since=1700000000", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
+        ("since=1700000000.000000001", {"vip": None, "since": 1_700_000_000_000_000_001, "limit": 100}),
+        ("since=2023-11-14T22:13:20Z", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
+        ("since=2023-11-14T22:13:20.25Z", {"vip": None, "since": 1_700_000_000_250_000_000, "limit": 100}),
+        ("since=2023-11-15T00:13:20+02:00", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
+        ("since=2023-11-15T00:13:20%2B02:00", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
+        ("since=2023-11-14t21:13:20-01:00", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
+    ],
+)
+def test_event_parameters(app: App, server: WebServer, query: str, asked: dict[str, object]) -> None:
+    assert ask(server, f"/api/v1/events?{query}")[0].status == 200
+    assert app.asked == [asked]
+
+
+@pytest.mark.parametrize(
+    ("query", "parameter", "remedy"),
+    [
+        ("vip=", "vip", "IP address"),
+        ("vip=ingress", "vip", "IP address"),
+        ("since=yesterday", "since", "RFC 3339"),
+        ("since=2023-11-14T22:13:20", "since", "RFC 3339"),
+        ("since=2023-13-14T22:13:20Z", "since", "RFC 3339"),
+        ("since=-1", "since", "Unix seconds"),
+        ("since=nan", "since", "Unix seconds"),
+        ("since=%D9%A1", "since", "Unix seconds"),
+        ("limit=0", "limit", "from 1 to 1000"),
+        ("limit=1001", "limit", "from 1 to 1000"),
+        ("limit=1e2", "limit", "from 1 to 1000"),
+        ("limit=1&limit=2", "limit", "once"),
+        ("sicne=1", "sicne", "vip, since, limit"),
+        ("&".join(f"a{n}=1" for n in range(50)), "", "once"),
+    ],
+)
+def test_bad_parameters_are_named(app: App, server: WebServer, query: str, parameter: str, remedy: str) -> None:
+    response, content = ask(server, f"/api/v1/events?{query}")
+    said = json.loads(content)
+    assert (response.status, said["parameter"]) == (400, parameter)
+    assert remedy in said["remedy"]
+    assert app.asked == []
+
+
+def test_a_failing_answer_is_a_500_and_nothing_more(app: App, server: WebServer, capfd: Any) -> None:
+    """The client learns nothing of the error, the log does, and the next request is answered."""
+
+    def fail(accept: str) -> tuple[str, bytes]:
+        raise RuntimeError("secret\n{detail}")
+
+    app.metrics = fail
+    response, content = ask(server, "/metrics")
+    assert (response.status, content) == (500, b"500 Internal Server Error\n")
+    assert ask(server, "/-/healthy")[0].status == 200
+    line = next(line for line in capfd.readouterr().err.splitlines() if "request failed" in line)
+    assert "secret" in line
+    assert "path=/metrics" in line
+
+
+def test_a_slow_answer_holds_up_no_other(app: App, server: WebServer) -> None:
+    release = threading.Event()
+
+    def slow(accept: str) -> tuple[str, bytes]:
+        release.wait(10)
+        return "text/plain", b"x 1\n"
+
+    app.metrics = slow
+    clients = [dial(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(20)]
+    began = time.monotonic()
+    assert ask(server, "/-/ready")[0].status == 200
+    assert ask(server, "/")[0].status == 200
+    assert time.monotonic() - began < 2
+    release.set()
+    assert all(client.recv(100).startswith(b"HTTP/1.1 200") for client in clients)
+
+
+def test_equal_scrapes_share_the_work_but_never_an_older_answer(app: App, server: WebServer) -> None:
+    """Two are made at a time; the other eighteen wait together for one more, begun after all of them had come."""
+    release = threading.Event()
+    made: list[int] = []
+
+    def slow(accept: str) -> tuple[str, bytes]:
+        made.append(1)
+        release.wait(10)
+        return "text/plain", b"x 1\n"
+
+    app.metrics = slow
+    clients = [dial(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n") for _ in range(20)]
+    ask(server, "/-/ready")
+    time.sleep(0.2)
+    assert len(made) == 2
+    release.set()
+    assert all(client.recv(100).startswith(b"HTTP/1.1 200") for client in clients)
+    assert len(made) == 3
+
+
+def test_an_answer_that_never_comes_is_a_503(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "RENDER_SECONDS", 0.2)
+    never = threading.Event()
+    app.page = lambda: str(never.wait(20))
+    server = app.server()
+    server.start()
+    try:
+        answers = [ask(server, "/") for _ in range(4)]
+        assert [(response.status, content) for response, content in answers] == [
+            (503, b"the answer takes too long\n")
+        ] * 4
+        assert ask(server, "/-/ready")[0].status == 200
+    finally:
+        began = time.monotonic()
+        server.stop()
+        assert time.monotonic() - began < 1.2
+        never.set()
+
+
+# --- clients that misbehave -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\x00\xff\x16\x03\x01 garbage\r\n\r\n", id="garbage"),
+        pytest.param(b"\r\n\r\n\r\n\r\n", id="empty-lines"),
+        pytest.param(b"GET / HTTP/9.9\r\n\r\n", id="version"),
+        pytest.param(b"GET /metrics HTTP/1.1\r\nHost: x\r\nX: " + b"a" * 40_000 + b"\r\n\r\n", id="header"),
+        pytest.param(b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", id="target"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", id="body"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", id="length"),
+        pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", id="chunk"),
+    ],
+)
+def test_malformed_requests_end_their_connection_only(server: WebServer, data: bytes) -> None:
+    client = dial(server)
+    try:
+        client.sendall(data)
+    except (BrokenPipeError, ConnectionResetError):
+        pass
+    answer = read_all(client)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+    assert ask(server, "/metrics")[0].status == 200
+
+
+def test_pipelined_requests_are_answered_in_order(server: WebServer) -> None:
+    client = dial(
+        server,
+        b"GET /-/ready HTTP/1.1\r\nHost: x\r\n\r\nGET /no HTTP/1.1\r\nHost: x\r\n\r\n"
+        b"GET /-/healthy HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    )
+    answers = read_all(client)
+    assert [answers.find(part) > 0 for part in (b"ready\n", b"404 Not Found\n", b"ok\n")] == [True] * 3
+    assert answers.index(b"\r\nready") < answers.index(b"\r\n404") < answers.index(b"\r\nok")
+
+
+def test_idle_slow_and_half_open_clients_delay_no_scrape(server: WebServer) -> None:
+    clients = [dial(server) for _ in range(200)]
+    clients += [dial(server, b"GET /metrics HTTP/1.1\r\nX-") for _ in range(50)]
+    half_open = [dial(server, b"GET /metr") for _ in range(50)]
+    for client in half_open:
+        client.shutdown(socket.SHUT_WR)
+    took = []
+    for _ in range(5):
+        began = time.monotonic()
+        assert ask(server, "/metrics")[1] == LONG
+        took.append(time.monotonic() - began)
+    print(f"slowest of 5 scrapes beside 300 idle clients: {max(took) * 1000:.1f} ms")
+    assert max(took) < 2
+    for client in clients + half_open:
+        client.close()
+
+
+def test_beyond_the_bound_the_longest_idle_connection_gives_way(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "MOST_CONNECTIONS", 10)
+    server = app.server()
+    server.start()
+    clients = []
+    for _ in range(12):
+        clients.append(dial(server))
+        assert ask(server, "/-/ready")[0].status == 200
+    assert [read_all(client) for client in clients[:2]] == [b"", b""]
+    clients[-1].sendall(b"GET /-/ready HTTP/1.0\r\n\r\n")
+    assert read_all(clients[-1]).endswith(b"ready\n")
+    server.stop()
+
+
+def test_silent_and_dripping_clients_are_hung_up_on(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time for a request's head is counted from its beginning: dripping bytes gains nothing."""
+    monkeypatch.setattr(web, "IDLE_SECONDS", 0.4)
+    server = app.server()
+    server.start()
+    silent, dripping = dial(server), dial(server)
+    began = time.monotonic()
+    with pytest.raises(OSError):
+        while time.monotonic() - began < 5:
+            dripping.sendall(b"G")
+            time.sleep(0.05)
+    assert time.monotonic() - began < 3
+    assert read_all(silent) == b""
+    server.stop()
+
+
+def test_a_client_that_does_not_read_is_hung_up_on(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(web, "WRITE_SECONDS", 0.3)
+    app.metrics = lambda accept: ("text/plain", b"x" * 50_000_000)
+    server = app.server()
+    server.start()
+    client = dial(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    time.sleep(1)
+    assert len(read_all(client)) < 50_000_000
+    server.stop()
+
+
+# --- start and stop ---------------------------------------------------------------------------------------------------
+
+
+def test_a_port_alone_serves_ipv4_and_ipv6(app: App) -> None:
+    server = app.server(":0")
+    server.start()
+    try:
+        for host in ("127.0.0.1", "::1") if socket.has_dualstack_ipv6() else ("127.0.0.1",):
+            connection = http.client.HTTPConnection(host, server.port, timeout=5)
+            connection.request("GET", "/-/ready")
+            assert connection.getresponse().status == 200
+            connection.close()
+    finally:
+        server.stop()
+
+
+@pytest.mark.parametrize(
+    ("address", "said"),
+    [
+        ("10150", "for a port alone write :10150"),
+        ("127.0.0.1:99999", "0 to 65535"),
+        ("192.0.2.77:0", "does not have that address"),
+        ("no-such-host.invalid:0", "choose another address"),
+    ],
+)
+def test_bad_addresses_name_the_flag(app: App, address: str, said: str) -> None:
+    with pytest.raises(ListenError, match=r"--web\.listen-address") as caught:
+        app.server(address).start()
+    assert said in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_taken_port_names_the_flag(app: App, server: WebServer) -> None:
+    with pytest.raises(ListenError, match=r"--web\.listen-address: cannot listen on .*choose another port"):
+        app.server(f"127.0.0.1:{server.port}").start()
+
+
+def test_stop_is_prompt_lets_requests_end_and_frees_the_port(app: App) -> None:
+    started = threading.Event()
+
+    def slow(accept: str) -> tuple[str, bytes]:
+        started.set()
+        time.sleep(0.2)
+        return "text/plain", b"x 1\n"
+
+    app.metrics = slow
+    server = app.server()
+    server.stop()
+    server.start()
+    idle = [dial(server) for _ in range(50)]
+    scrape = dial(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+    started.wait(5)
+    began = time.monotonic()
+    server.stop()
+    server.stop()
+    assert time.monotonic() - began < 1
+    assert read_all(scrape).endswith(b"x 1\n")
+    assert all(read_all(client) == b"" for client in idle)
+    again = app.server(f"127.0.0.1:{server.port}")
+    again.start()
+    again.stop()

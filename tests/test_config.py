@@ -1,0 +1,471 @@
+"""Configuration: where a value may come from, which source wins, and what each mistake is told."""
+
+from __future__ import annotations
+
+import argparse
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exporter.config import (
+    SETTINGS,
+    ArgumentParser,
+    Config,
+    ConfigError,
+    ListenAddress,
+    UsageError,
+    add_arguments,
+    load,
+    parse_duration,
+    parse_listen_address,
+    reference,
+    reload,
+)
+from exporter.vip.model import SECOND, ServiceRef
+
+MILLISECOND = SECOND // 1000
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "config.yaml"
+
+
+def problems(argv: list[str], environ: dict[str, str] | None = None) -> tuple[str, ...]:
+    with pytest.raises(ConfigError) as caught:
+        load(argv, environ or {})
+    assert all("\n" not in line for line in caught.value.problems)
+    return caught.value.problems
+
+
+def arguments(*argv: str) -> argparse.Namespace:
+    parser = ArgumentParser()
+    add_arguments(parser)
+    namespace: argparse.Namespace = parser.parse_args(argv)
+    return namespace
+
+
+# --- what comes out ---------------------------------------------------------------------------------------------------
+
+
+def test_the_defaults() -> None:
+    config = load([], {"NODE_NAME": "node-1"})
+    assert config == Config(observer_name="node-1")
+    assert config.web_listen_address == ListenAddress("", 10150)
+    assert config.capture_interface == ()
+    assert config.capture_buffer == 8 << 20
+    assert config.services_watch == (
+        ServiceRef("kube-system", "ingress-expose"),
+        ServiceRef("kube-system", "rke2-traefik"),
+    )
+    assert config.services_relist_interval == 300 * SECOND
+    assert config.vip_period is None
+    assert config.vip_settle_time == 15 * SECOND
+
+
+def test_every_setting_has_its_field_and_a_default_it_accepts() -> None:
+    assert [setting.field for setting in SETTINGS] == [item.name for item in fields(Config)]
+    for setting in SETTINGS:
+        assert setting.default or setting.unset
+        assert setting.help.endswith(".")
+
+
+EXAMPLES = {
+    "config.file": ("CONFIG", "CONFIG"),
+    "web.listen-address": ("127.0.0.1:1", ListenAddress("127.0.0.1", 1)),
+    "log.level": ("debug", "debug"),
+    "log.format": ("json", "json"),
+    "capture.interface": ("mgmt-br", ("mgmt-br",)),
+    "capture.buffer": ("512KiB", 512 << 10),
+    "kubernetes.enabled": ("false", False),
+    "kubernetes.kubeconfig": ("/etc/k", Path("/etc/k")),
+    "services.watch": ("default/web", (ServiceRef("default", "web"),)),
+    "services.relist-interval": ("1m30s", 90 * SECOND),
+    "intent.file": ("intent.yaml", Path("intent.yaml")),
+    "intent.stale-after": ("1h", 3600 * SECOND),
+    "vip.period": ("0s", 0),
+    "vip.settle-time": ("500ms", 500 * MILLISECOND),
+    "observer.name": ("node-7", "node-7"),
+    "metrics.detail": ("summary", "summary"),
+    "events.history": ("5", 5),
+}
+
+
+@pytest.mark.parametrize("setting", [item for item in SETTINGS if item.key != "config.file"], ids=lambda item: item.key)
+def test_each_setting_from_each_source(setting: object, file: Path) -> None:
+    assert not isinstance(setting, str)
+    key, field = setting.key, setting.field  # type: ignore[attr-defined]
+    text, expected = EXAMPLES[key]
+    flag = [f"--no-{key}"] if text == "false" else [f"--{key}", text]
+    assert getattr(load(flag, {}), field) == expected
+    assert getattr(load([], {f"VIP_EXPORTER_{field.upper()}": text}), field) == expected
+    group, leaf = key.split(".")
+    file.write_text(f"{group}:\n  {leaf}: {text}\n")
+    assert getattr(load([f"--config.file={file}"], {}), field) == expected
+    assert getattr(load([], {"VIP_EXPORTER_CONFIG_FILE": str(file)}), field) == expected
+
+
+@pytest.mark.parametrize(
+    ("flag", "variable", "in_file", "level"),
+    [
+        (None, None, None, "info"),
+        (None, None, "debug", "debug"),
+        (None, "warning", "debug", "warning"),
+        ("error", "warning", "debug", "error"),
+        ("error", None, "debug", "error"),
+        (None, "", "debug", "debug"),
+        (None, None, "", "info"),
+    ],
+)
+def test_flag_beats_variable_beats_file_beats_default(
+    file: Path, flag: str | None, variable: str | None, in_file: str | None, level: str
+) -> None:
+    argv = [f"--config.file={file}"] + ([f"--log.level={flag}"] if flag else [])
+    file.write_text("" if in_file is None else f"log:\n  level: {in_file}\n")
+    environ = {} if variable is None else {"VIP_EXPORTER_LOG_LEVEL": variable}
+    assert load(argv, environ).log_level == level
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "content", "interfaces"),
+    [
+        (["--capture.interface=a", "--capture.interface", "b"], {}, "", ("a", "b")),
+        ([], {"VIP_EXPORTER_CAPTURE_INTERFACE": "a, b,a"}, "", ("a", "b")),
+        ([], {}, "capture: {interface: [a, b]}", ("a", "b")),
+        ([], {}, "capture: {interface: a}", ("a",)),
+        ([], {}, "capture: {interface: []}", ()),
+        (["--capture.interface=c"], {"VIP_EXPORTER_CAPTURE_INTERFACE": "b"}, "capture: {interface: [a]}", ("c",)),
+    ],
+)
+def test_lists_replace_each_other(
+    file: Path, argv: list[str], environ: dict[str, str], content: str, interfaces: tuple[str, ...]
+) -> None:
+    file.write_text(content)
+    assert load([*argv, f"--config.file={file}"], environ).capture_interface == interfaces
+
+
+@pytest.mark.parametrize(
+    "content", ["", "# nothing\n", "---\n", "{}", "log:\n", "web: {listen-address: }", "null", "\ufeff"]
+)
+def test_a_file_may_say_nothing(file: Path, content: str) -> None:
+    file.write_text(content, encoding="utf-8")
+    assert load([f"--config.file={file}"], {"NODE_NAME": "n"}) == Config(config_file=file, observer_name="n")
+
+
+def test_yaml_values_mean_what_they_look_like(file: Path) -> None:
+    """An unquoted :10150, yes or 0123 reaches the parser as written, not as YAML 1.1 would have it."""
+    file.write_text("web: {listen-address: ':1'}\nkubernetes: {enabled: no}\nobserver: {name: 0123}\nvip.period: 3s\n")
+    config = load([f"--config.file={file}"], {})
+    assert config.web_listen_address.port == 1
+    assert config.kubernetes_enabled is False
+    assert config.observer_name == "0123"
+    assert config.vip_period == 3 * SECOND
+
+
+def test_the_observer_falls_back_to_the_node_then_the_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("socket.gethostname", lambda: "host-1")
+    assert load([], {}).observer_name == "host-1"
+    assert load([], {"NODE_NAME": "node-1"}).observer_name == "node-1"
+    assert load(["--observer.name=me"], {"NODE_NAME": "node-1"}).observer_name == "me"
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    """Kubernetes sets these in each pod beside a Service named vip-exporter."""
+    environ = {
+        "VIP_EXPORTER_SERVICE_HOST": "10.0.0.1",
+        "VIP_EXPORTER_SERVICE_PORT_METRICS": "10150",
+        "VIP_EXPORTER_PORT": "tcp://10.0.0.1:10150",
+        "VIP_EXPORTER_PORT_10150_TCP_ADDR": "10.0.0.1",
+        "VIP_EXPORTER_LOG_PORT": "tcp://10.0.0.2:1",
+        "VIP_EXPORTER_IMAGE": "x",
+        "NODE_NAME": "n",
+    }
+    assert load([], environ) == Config(observer_name="n")
+
+
+# --- values -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("0s", 0),
+        ("15s", 15 * SECOND),
+        ("1m30s", 90 * SECOND),
+        ("500ms", 500 * MILLISECOND),
+        ("1d2h3m4s5ms", (86400 + 7200 + 180 + 4) * SECOND + 5 * MILLISECOND),
+        ("1y1w", 372 * 86400 * SECOND),
+        *(
+            (text, None)
+            for text in ("", "15", "0", "1.5s", "-1s", "s", "1s1m", "1s1s", " 1s", "1S", "1min", "٣s", "9" * 40 + "s")
+        ),
+    ],
+)
+def test_durations(text: str, value: int | None) -> None:
+    if value is None:
+        with pytest.raises(ValueError):
+            parse_duration(text)
+    else:
+        assert parse_duration(text) == value
+
+
+@given(st.text())
+def test_any_text_is_a_value_or_a_value_error(text: str) -> None:
+    for setting in SETTINGS:
+        try:
+            setting.kind.parse(text)
+        except ValueError as error:
+            assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        (":10150", "", 10150),
+        ("0.0.0.0:1", "0.0.0.0", 1),
+        ("[::]:80", "::", 80),
+        ("[fe80::1%eth0]:80", "fe80::1%eth0", 80),
+        ("localhost:0", "localhost", 0),
+    ],
+)
+def test_addresses(text: str, host: str, port: int) -> None:
+    assert parse_listen_address(text) == ListenAddress(host, port)
+    assert str(ListenAddress(host, port)) == text
+
+
+# --- mistakes ---------------------------------------------------------------------------------------------------------
+
+BAD_VALUES = [
+    ("web.listen-address", "10150", "write :10150"),
+    ("web.listen-address", "::1:80", "brackets"),
+    ("web.listen-address", "[1.2.3.4]:80", "accepted: host:port"),
+    ("web.listen-address", "host:http", "0 to 65535"),
+    ("web.listen-address", "a b:1", "accepted: host:port"),
+    ("log.level", "loud", "debug, info, warning, error"),
+    ("log.level", "INFO", "debug, info, warning, error"),
+    ("log.format", "xml", "logfmt, json"),
+    ("capture.interface", "a/b", "eth0"),
+    ("capture.interface", "sixteen-letters-", "eth0"),
+    ("capture.buffer", "8388608", "write 8388608B"),
+    ("capture.buffer", "8MB", "8MiB"),
+    ("capture.buffer", "1KiB", "out of range"),
+    ("kubernetes.enabled", "maybe", "true or false"),
+    ("services.watch", "ingress-expose", "no namespace"),
+    ("services.watch", "kube-system/Ingress", "lower-case"),
+    ("services.watch", "a/b/c", "lower-case"),
+    ("services.watch", "-a/b", "lower-case"),
+    ("services.watch", "a" * 64 + "/b", "lower-case"),
+    ("services.relist-interval", "300", "write 300s"),
+    ("services.relist-interval", "0s", "out of range"),
+    ("intent.stale-after", "2 minutes", "1m30s"),
+    ("vip.period", "3", "write 3s"),
+    ("vip.period", "none", "auto"),
+    ("vip.period", "1ms", "out of range"),
+    ("vip.settle-time", "5y", "out of range"),
+    ("observer.name", "a b", "no space"),
+    ("metrics.detail", "some", "full, summary"),
+    ("events.history", "0", "1 to 100000"),
+    ("events.history", "1e3", "1 to 100000"),
+]
+
+
+@pytest.mark.parametrize(("key", "text", "said"), BAD_VALUES)
+def test_a_bad_value_is_one_line_with_source_key_value_and_what_is_accepted(
+    key: str, text: str, said: str, file: Path
+) -> None:
+    variable = "VIP_EXPORTER_" + re.sub("[.-]", "_", key).upper()
+    group, leaf = key.split(".")
+    file.write_text(f"# first line\n{group}:\n  {leaf}: '{text}'\n")
+    cases = [
+        ([], {variable: text}, f"{variable} ({key}): bad value {text!r}"),
+        ([f"--config.file={file}"], {}, f"{file}:3: {key}: bad value {text!r}"),
+    ]
+    if key != "kubernetes.enabled":
+        cases.append(([f"--{key}={text}"], {}, f"--{key}: bad value {text!r}"))
+    for argv, environ, start in cases:
+        (line,) = problems(argv, environ)
+        assert line.startswith(start)
+        assert "; accepted: " in line
+        assert said in line
+
+
+@pytest.mark.parametrize(
+    ("content", "line", "said"),
+    [
+        ("log:\n  levle: info\n", 2, "log.levle: unknown key; did you mean log.level?"),
+        ("level: info\n", 1, "level: unknown key; did you mean log.level?"),
+        ("web:\n  listen_address: ':1'\n", 2, "web.listen_address: unknown key; did you mean web.listen-address?"),
+        ("qqqq: 1\n", 1, "qqqq: unknown key; see --help"),
+        ('"a\\nb": 1\n', 1, "a\\nb: unknown key"),
+        ("log: {level: info}\nweb: {}\nlog: {}\n", 3, "log: already set in line 1"),
+        ("log:\n  level: info\n  level: debug\n", 3, "log.level: already set in line 2"),
+        ("log:\n  level: info\nlog.level: debug\n", 3, "log.level: already set in line 2"),
+        ("- a\n", 1, "the file: a list; accepted: a map"),
+        ("just text\n", 1, "the file: the value 'just text'; accepted: a map"),
+        ("log: debug\n", 1, "log: the value 'debug'; accepted: a map"),
+        ("vip: [1]\n", 1, "vip: a list; accepted: a map"),
+        ("log:\n  level: [info]\n", 2, "log.level: a list; accepted: one of debug"),
+        ("log:\n  level: {a: b}\n", 2, "log.level: a map; accepted: one of debug"),
+        ("capture:\n  interface: [[a]]\n", 2, "capture.interface: a list; accepted: the name"),
+        ("capture:\n  interface: [a, ~]\n", 2, "capture.interface: the value '~'; accepted"),
+        ("? [a]\n: b\n", 1, "a list as a key"),
+        ("config: {file: x}\n", 1, "config.file: names this file"),
+        ("log: {level: info\nweb: x", 2, "not valid YAML"),
+        ("log: *nowhere\n", 1, "not valid YAML"),
+        ("log: {}\n---\nweb: {}\n", 2, "not valid YAML"),
+    ],
+)
+def test_mistakes_of_form_in_the_file(file: Path, content: str, line: int, said: str) -> None:
+    file.write_text(content)
+    (problem,) = problems([f"--config.file={file}"])
+    assert problem.startswith(f"{file}:{line}: ")
+    assert said in problem
+
+
+def test_a_file_may_use_anchors_even_ones_that_contain_themselves(file: Path) -> None:
+    file.write_text("log: &log\n  level: debug\n  x: *log\n")
+    (problem,) = problems([f"--config.file={file}"])
+    assert "log.x: unknown key" in problem
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"\xff\xfe\x00", "not UTF-8"),
+        (b"log: \x00", "not valid YAML"),
+        (b"[" * 50_000, "not valid YAML"),
+        (b"# " + b"x" * (1 << 20), "larger than"),
+    ],
+)
+def test_files_that_are_no_configuration(file: Path, content: bytes, said: str) -> None:
+    file.write_bytes(content)
+    (problem,) = problems([f"--config.file={file}"])
+    assert problem.startswith(str(file))
+    assert said in problem
+
+
+@pytest.mark.parametrize(
+    ("path", "said"), [("/nonexistent/x.yaml", "No such file"), ("/", "Is a directory"), ("", "bad value ''")]
+)
+def test_files_that_cannot_be_read(path: str, said: str) -> None:
+    (problem,) = problems([f"--config.file={path}"])
+    assert said in problem
+
+
+def test_everything_wrong_is_reported_at_once(file: Path) -> None:
+    file.write_text("log: {level: loud}\nvip: {period: x, settle-time: y}\n")
+    argv = [
+        f"--config.file={file}",
+        "--log.level=louder",
+        "--events.history=x",
+        "--services.watch=a",
+        "--services.watch=b",
+    ]
+    lines = problems(argv, {"VIP_EXPORTER_LOG_FORMAT": "x"})
+    keys = [re.search(r"[a-z]+\.[a-z-]+(?=\)?: bad value)", line) for line in lines]
+    assert [match and match[0] for match in keys] == [
+        "log.level",
+        "vip.period",
+        "vip.settle-time",
+        "log.format",
+        "log.level",
+        "services.watch",
+        "services.watch",
+        "events.history",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--log.levle=debug"], "--log.levle: unknown flag; did you mean --log.level?"),
+        (["--log.lev=debug"], "--log.lev: unknown flag; did you mean --log.level?"),
+        (["--log.level"], "--log.level: expected one argument"),
+        (["--zzz"], "--zzz: unknown flag; see --help"),
+        (["what"], "unexpected argument 'what'"),
+        (["--kubernetes.enabled=yes"], "--kubernetes.enabled"),
+    ],
+)
+def test_mistakes_of_usage(argv: list[str], said: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        load(argv, {})
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("argv", "environ", "said"),
+    [
+        (["--log.level=info", "--log.level=info"], {}, "--log.level: given 2 times; accepted: once"),
+        (["--kubernetes.enabled", "--no-kubernetes.enabled"], {}, "--kubernetes.enabled: given 2 times"),
+        ([], {"VIP_EXPORTER_LOG_LEVL": "x"}, "did you mean VIP_EXPORTER_LOG_LEVEL?"),
+        ([], {"VIP_EXPORTER_CAPTURE_INTERFACE": "a,,b"}, "bad value ''"),
+        ([], {"VIP_EXPORTER_LOG_LEVEL": "\x1b[31m\n\u2028" + "x" * 999}, r"'\x1b[31m\n\u2028x"),
+    ],
+)
+def test_mistakes_of_other_kinds(argv: list[str], environ: dict[str, str], said: str) -> None:
+    (line,) = problems(argv, environ)
+    assert said in line
+    assert len(line) < 300
+
+
+# --- reload, help, reference ------------------------------------------------------------------------------------------
+
+
+def test_a_reload_applies_what_it_can_and_names_what_must_wait(file: Path) -> None:
+    file.write_text("log: {level: info}\n")
+    given = arguments(f"--config.file={file}")
+    before = load([f"--config.file={file}"], {})
+    file.write_text("log: {level: debug}\nweb: {listen-address: ':1'}\nmetrics: {detail: full}\n")
+    after = reload(before, given, {})
+    assert after.changed == ("log.level",)
+    assert after.needs_restart == ("web.listen-address",)
+    assert after.config.log_level == "debug"
+    assert after.config.web_listen_address == before.web_listen_address
+    file.write_text("log: {level: loud}\n")
+    with pytest.raises(ConfigError):
+        reload(before, given, {})
+
+
+def test_a_reload_of_the_same_changes_nothing(file: Path) -> None:
+    file.write_text("log: {level: debug}\n")
+    before = load([f"--config.file={file}"], {})
+    after = reload(before, arguments(f"--config.file={file}"), {})
+    assert (after.config, after.changed, after.needs_restart) == (before, (), ())
+
+
+def test_flags_that_are_no_settings() -> None:
+    given = arguments("--config.check", "--version")
+    assert (given.config_check, given.version) == (True, True)
+    assert (arguments().config_check, arguments().version) == (False, False)
+
+
+def test_help_and_reference_name_every_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        load(["--help"], {})
+    assert caught.value.code == 0
+    shown = re.sub(r"\s+", "", capsys.readouterr().out)
+    text = reference()
+    for setting in SETTINGS:
+        assert setting.flag in shown
+        assert setting.variable in shown
+        for part in (
+            f"## `{setting.key}`",
+            f"`{setting.flag}`",
+            f"`{setting.variable}`",
+            setting.help,
+            setting.kind.accepts,
+        ):
+            assert part in text
+    assert text.endswith("|\n")
+
+
+def test_the_examples_in_the_reference_are_accepted(file: Path) -> None:
+    examples = re.findall(r"^\| File \| `([^`…]+)`", reference(), re.MULTILINE)
+    assert len(examples) == sum(bool(setting.default) for setting in SETTINGS)
+    for example in examples:
+        file.write_text(example)
+        load([f"--config.file={file}"], {})

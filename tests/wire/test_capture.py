@@ -1,0 +1,486 @@
+"""Capture on real veth pairs: what is heard, when, and what happens to the interface meanwhile."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytest
+
+from exporter.clock import Clock
+from exporter.vip.model import SECOND, CaptureChanged, Input, IPAddress, Kind, Sighting
+from exporter.wire import craft
+from exporter.wire.capture import Capture
+from exporter.wire.decode import Decoder, IgnoreReason
+from tests import netns
+from tests.wire.frames import (
+    MAC,
+    NA,
+    ORDINARY_REPLY,
+    OTHER,
+    PROBE6,
+    REPLY,
+    REQUEST,
+    SPEAKING,
+    UNCONCERNED,
+    VIP,
+    VIP6,
+    with_bytes,
+)
+
+WATCHED: Mapping[IPAddress, int | None] = {VIP: None, VIP6: None}
+
+
+class Heard:
+    """A capture and all that it delivered."""
+
+    def __init__(self, wire: netns.Wire, vips: Mapping[IPAddress, int | None], **options: object) -> None:
+        self.inputs: list[Input] = []
+        self.errors: list[tuple[str, BaseException]] = []
+        self.fail_with: BaseException | None = None
+        self.hold = threading.Event()
+        self.hold.set()
+        with netns.inside(wire.here):
+            self.capture = Capture(
+                netns.DEVICE,
+                decoder=Decoder(vips),
+                clock=Clock(),
+                deliver=self._deliver,
+                on_error=lambda message, error: self.errors.append((message, error)),
+                **options,  # type: ignore[arg-type]
+            )
+            self.capture.start()
+
+    def _deliver(self, inputs: Sequence[Input]) -> None:
+        self.hold.wait()
+        self.inputs.extend(inputs)
+        if self.fail_with is not None:
+            raise self.fail_with
+
+    @property
+    def sightings(self) -> list[Sighting]:
+        return [each for each in list(self.inputs) if isinstance(each, Sighting)]
+
+    @property
+    def changes(self) -> list[CaptureChanged]:
+        return [each for each in list(self.inputs) if isinstance(each, CaptureChanged)]
+
+    def await_sightings(self, count: int) -> list[Sighting]:
+        until(lambda: len(self.sightings) >= count)
+        return self.sightings
+
+    def await_up(self, up: bool, within: float = 2.0) -> None:
+        until(lambda: self.changes != [] and self.changes[-1].up is up, within)
+
+
+def until(condition: Callable[[], bool], within: float = 2.0) -> None:
+    deadline = time.monotonic() + within
+    while not condition():
+        assert time.monotonic() < deadline, "it has not come true in time"
+        time.sleep(0.005)
+
+
+Start = Callable[..., Heard]
+
+
+@pytest.fixture
+def start(wire: netns.Wire) -> Iterator[Start]:
+    """Begin to capture on the wire; ends with the test."""
+    with contextlib.ExitStack() as running:
+
+        def begin(vips: Mapping[IPAddress, int | None] = WATCHED, *, up: bool = True, **options: object) -> Heard:
+            heard = Heard(wire, vips, **options)
+            running.callback(heard.capture.stop)
+            running.callback(heard.hold.set)
+            if up:
+                heard.await_up(True)
+            return heard
+
+        yield begin
+
+
+def test_hears_every_kind(wire: netns.Wire, start: Start) -> None:
+    """Each message about a VIP becomes a sighting, in order; the rest never leaves the kernel."""
+    heard = start()
+    wire.send([*UNCONCERNED, *SPEAKING, *UNCONCERNED])
+    kinds = [sighting.kind for sighting in heard.await_sightings(len(SPEAKING))]
+    assert kinds == ["request", "reply", "na", "probe", "probe", "ordinary_request", "ordinary_reply", "solicited_na"]
+    assert not any(sighting.outgoing for sighting in heard.sightings)
+    stats = heard.capture.stats()
+    assert (stats.frames, stats.dropped, sum(stats.ignored.values())) == (len(SPEAKING), 0, 0)
+    assert set(stats.ignored) == set(IgnoreReason)
+
+
+def test_own_frames_are_outgoing(wire: netns.Wire, start: Start) -> None:
+    """What this host sends is seen once, and marked."""
+    heard = start()
+    wire.send([REQUEST], wire.here)
+    wire.send([REPLY])
+    outgoing = [(sighting.kind, sighting.outgoing) for sighting in heard.await_sightings(2)]
+    assert outgoing == [(Kind.REQUEST, True), (Kind.REPLY, False)]
+
+
+def test_tags(wire: netns.Wire, start: Start) -> None:
+    """A tag counts, stripped by the kernel (incoming) or in the frame (outgoing, or the inner of two)."""
+    heard = start({VIP: 5, VIP6: None})
+    wire.send([REQUEST, craft.tagged(REQUEST, 6), craft.tagged(REQUEST, 5, 5), craft.tagged(NA, 5)])
+    wire.send([craft.tagged(REQUEST, 5), craft.tagged(REQUEST, 0, 5), craft.tagged(REQUEST, 5, 0)])
+    wire.send([craft.tagged(REPLY, 5), REPLY], wire.here)
+    wire.send([craft.tagged(NA, 0)])
+    seen = [(sighting.kind, sighting.outgoing) for sighting in heard.await_sightings(5)]
+    assert seen == [(Kind.REQUEST, False)] * 3 + [(Kind.REPLY, True), (Kind.NA, False)]
+    assert heard.capture.stats().ignored[IgnoreReason.OTHER_VLAN] == 5
+
+
+def test_times_are_the_kernels(wire: netns.Wire, start: Start) -> None:
+    """A frame has the time of its arrival, though it is read much later."""
+    clock = Clock()
+    heard = start()
+    heard.hold.clear()
+    wire.send([REQUEST])
+    time.sleep(0.1)
+    before = clock.now()
+    wire.send([REPLY])
+    after = clock.now()
+    time.sleep(0.3)
+    heard.hold.set()
+    late = heard.await_sightings(2)[1]
+    assert before - SECOND // 200 <= late.at <= after + SECOND // 200
+
+
+def test_nothing_stray_at_the_start(wire: netns.Wire, start: Start) -> None:
+    """Captures that open amid traffic count no frame that their filter would not pass."""
+    stop = threading.Event()
+
+    def chatter() -> None:
+        with wire.sender() as sender:
+            while not stop.is_set():
+                for frame in UNCONCERNED:
+                    sender.send(frame)
+
+    talking = threading.Thread(target=chatter)
+    talking.start()
+    try:
+        captures = [start() for _ in range(10)]
+    finally:
+        stop.set()
+        talking.join()
+    assert [heard.capture.stats().frames for heard in captures] == [0] * 10
+
+
+def test_watch_loses_and_counts_nothing(wire: netns.Wire, start: Start) -> None:
+    """While the addresses change under traffic, none of a VIP that stays is lost and no other frame is counted."""
+    heard = start()
+    more: Mapping[IPAddress, int | None] = {VIP: None, OTHER: None}
+    other = craft.announcement(OTHER, MAC)
+    with wire.sender() as sender:
+        for number in range(3000):
+            if number % 100 == 0:
+                heard.capture.watch(more if number % 200 == 0 else {VIP: None})
+            sender.send(REQUEST)
+            sender.send(other)
+    until(lambda: sum(sighting.vip == VIP for sighting in heard.sightings) == 3000)
+    stats = heard.capture.stats()
+    assert sum(stats.ignored.values()) == 0
+    assert stats.frames == len(heard.sightings)
+
+
+def test_watch_takes_effect(wire: netns.Wire, start: Start) -> None:
+    """A new address is heard within a moment, a former one no more; none at all is possible."""
+    heard = start({})
+    wire.send([REQUEST])
+    heard.capture.watch(WATCHED)
+    time.sleep(0.1)
+    wire.send([REPLY])
+    assert [sighting.kind for sighting in heard.await_sightings(1)] == [Kind.REPLY]
+    heard.capture.watch({})
+    time.sleep(0.1)
+    wire.send([REQUEST] * 3)
+    time.sleep(0.1)
+    assert heard.capture.stats().frames == 1
+
+
+def test_burst(wire: netns.Wire, start: Start) -> None:
+    """Ten thousand frames while nobody reads: none is lost."""
+    heard = start()
+    heard.hold.clear()
+    with wire.sender() as sender:
+        for _ in range(10_000):
+            sender.send(REQUEST)
+    heard.hold.set()
+    heard.await_sightings(10_000)
+    until(lambda: heard.capture.stats().frames == 10_000)
+    assert heard.capture.stats().dropped == 0
+
+
+def test_drops_are_counted(wire: netns.Wire, start: Start) -> None:
+    """What the kernel had no room for is counted, so that read and dropped make the whole."""
+    heard = start(buffer_bytes=4096)
+    heard.hold.clear()
+    wire.send([REQUEST] * 500)
+    heard.hold.set()
+    until(lambda: heard.capture.stats().frames + heard.capture.stats().dropped == 500)
+    assert heard.capture.stats().dropped > 0
+
+
+def test_link_down_and_up(wire: netns.Wire, start: Start) -> None:
+    """A link that goes down is reported at once, and within a second it is heard again."""
+    heard = start()
+    wire.set_link("down")
+    heard.await_up(False, within=0.2)
+    assert not heard.capture.stats().up
+    assert heard.changes[-1].reason == "interface down"
+    wire.set_link("up")
+    heard.await_up(True, within=1.0)
+    wire.send([REQUEST])
+    heard.await_sightings(1)
+    stats = heard.capture.stats()
+    assert (stats.up, stats.reopens) == (True, 1)
+
+
+def test_no_carrier(wire: netns.Wire, start: Start) -> None:
+    """A cable without anybody at the other end is deaf too."""
+    heard = start()
+    wire.set_link("down", wire.there)
+    heard.await_up(False, within=1.5)
+    assert heard.changes[-1].reason == "no carrier"
+    wire.set_link("up", wire.there)
+    heard.await_up(True, within=1.0)
+
+
+def test_deleted_and_created_again(wire: netns.Wire, start: Start) -> None:
+    """An interface that is deleted and comes back is captured on again within a second."""
+    heard = start()
+    wire.disconnect()
+    heard.await_up(False, within=0.6)
+    time.sleep(1.2)
+    wire.connect()
+    heard.await_up(True, within=1.0)
+    wire.send([REQUEST])
+    assert [sighting.kind for sighting in heard.await_sightings(1)] == [Kind.REQUEST]
+    assert [change.up for change in heard.changes] == [True, False, True]
+    assert heard.capture.stats().reopens == 1
+
+
+def test_replaced_under_traffic(wire: netns.Wire, start: Start) -> None:
+    """An interface replaced between two looks at it is noticed, though its name never seemed to go."""
+    heard = start()
+    wire.disconnect()
+    wire.connect()
+    until(lambda: heard.capture.stats().reopens == 1)
+    wire.send([REQUEST])
+    heard.await_sightings(1)
+
+
+def test_renamed(wire: netns.Wire, start: Start) -> None:
+    """A renamed interface is not the one asked for; under its old name it is again."""
+    heard = start()
+    netns.ip("-n", wire.here, "link", "set", netns.DEVICE, "name", "eth9")
+    heard.await_up(False)
+    netns.ip("-n", wire.here, "link", "set", "eth9", "name", netns.DEVICE)
+    wire.set_link("up")
+    heard.await_up(True)
+
+
+def test_moved_to_another_namespace(wire: netns.Wire, start: Start) -> None:
+    """An interface that leaves for another namespace is lost."""
+    heard = start()
+    netns.ip("-n", wire.here, "link", "set", netns.DEVICE, "name", "eth9", "netns", wire.there)
+    heard.await_up(False)
+    time.sleep(0.4)
+    assert heard.capture.alive
+    assert not heard.capture.stats().up
+
+
+def test_missing_at_the_start(wire: netns.Wire, start: Start) -> None:
+    """An interface that is not there yet is said to be down once, and used when it comes."""
+    wire.disconnect()
+    heard = start(up=False)
+    heard.await_up(False)
+    time.sleep(0.8)
+    wire.connect()
+    heard.await_up(True, within=1.0)
+    wire.send([REQUEST])
+    heard.await_sightings(1)
+    assert [(change.up, change.reason) for change in heard.changes] == [(False, "interface missing"), (True, "")]
+    assert heard.capture.stats().reopens == 0
+
+
+def test_changes_come_in_time_order(wire: netns.Wire, start: Start) -> None:
+    """No input is older than one before it, link changes included."""
+    heard = start()
+    with wire.sender() as sender:
+        for _ in range(3):
+            for _ in range(200):
+                with contextlib.suppress(OSError):
+                    sender.send(REQUEST)
+            wire.set_link("down")
+            heard.await_up(False)
+            wire.set_link("up")
+            heard.await_up(True)
+    times = [each.at for each in heard.inputs]
+    assert times == sorted(times)
+    assert heard.capture.stats().reopens == 3
+
+
+def test_failing_receiver(wire: netns.Wire, start: Start) -> None:
+    """A receiver that raises is reported and counted, and hears the next frame all the same."""
+    heard = start()
+    heard.fail_with = ValueError("the receiver's fault")
+    wire.send([REQUEST])
+    heard.await_sightings(1)
+    heard.fail_with = None
+    wire.send([REPLY])
+    heard.await_sightings(2)
+    assert heard.capture.alive
+    assert [(message, str(error)) for message, error in heard.errors] == [
+        ("delivery of captured frames failed", "the receiver's fault")
+    ]
+    assert heard.capture.stats().errors == 1
+
+
+def test_malformed_frames(wire: netns.Wire, start: Start) -> None:
+    """What is malformed but about a VIP is counted by its reason, and nothing stops."""
+    heard = start()
+    wire.send(
+        [
+            with_bytes(REQUEST, 18, "07"),
+            with_bytes(REQUEST, 20, "0009"),
+            with_bytes(REQUEST, 22, "ffffffffffff"),
+            with_bytes(NA, 21, "40"),
+            with_bytes(NA, 56, "0000"),
+            REQUEST[:36],
+            craft.tagged(REQUEST, 9),
+            PROBE6,
+        ]
+    )
+    heard.await_sightings(1)
+    ignored = {reason: count for reason, count in heard.capture.stats().ignored.items() if count}
+    assert ignored == {
+        IgnoreReason.BAD_LENGTHS: 1,
+        IgnoreReason.BAD_OPCODE: 1,
+        IgnoreReason.BAD_SHA: 1,
+        IgnoreReason.BAD_HOP_LIMIT: 1,
+        IgnoreReason.BAD_CHECKSUM: 1,
+        IgnoreReason.TRUNCATED: 1,
+        IgnoreReason.OTHER_VLAN: 1,
+    }
+
+
+def test_stops_at_once(start: Start) -> None:
+    """Stopping wakes a waiting thread, also one that waits for its interface."""
+    heard = start()
+    began = time.monotonic()
+    assert heard.capture.stop()
+    assert time.monotonic() - began < 0.2
+    assert not heard.capture.alive
+    assert not heard.capture.stats().up
+
+
+def test_stops_while_the_interface_is_missing(wire: netns.Wire, start: Start) -> None:
+    """Nor does it wait for an interface."""
+    wire.disconnect()
+    heard = start(up=False)
+    time.sleep(0.5)
+    began = time.monotonic()
+    assert heard.capture.stop()
+    assert time.monotonic() - began < 0.2
+
+
+def test_never_sends(wire: netns.Wire, start: Start) -> None:
+    """Capture opens, changes its filter, loses and regains the link, and the interface has sent nothing."""
+    heard = start()
+    wire.send(SPEAKING)
+    heard.await_sightings(len(SPEAKING))
+    heard.capture.watch({VIP: None})
+    heard.capture.stop()
+    with netns.inside(wire.here):
+        lines = Path("/proc/thread-self/net/dev").read_text(encoding="ascii").splitlines()
+    counters = next(line.split(":")[1].split() for line in lines if netns.DEVICE in line)
+    received, sent = int(counters[1]), int(counters[9])
+    assert (received, sent) == (len(SPEAKING), 0)
+
+
+WITHOUT_THE_CAPABILITY = """
+    from exporter.clock import Clock
+    from exporter.wire.capture import Capture, CaptureNotPermitted
+    from exporter.wire.decode import Decoder
+
+    capture = Capture("lo", decoder=Decoder(), clock=Clock(), deliver=print)
+    try:
+        capture.start()
+    except CaptureNotPermitted as error:
+        print(error)
+"""
+
+
+def test_not_permitted() -> None:
+    """Without CAP_NET_RAW the start fails at once, in one line that names the capability."""
+    done = subprocess.run(
+        [
+            "setpriv",
+            "--bounding-set=-net_raw",
+            "--inh-caps=-net_raw",
+            sys.executable,
+            "-c",
+            textwrap.dedent(WITHOUT_THE_CAPABILITY),
+        ],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=20,
+    )
+    assert done.stderr == ""
+    assert len(done.stdout.splitlines()) == 1
+    assert "CAP_NET_RAW" in done.stdout
+
+
+def test_source_failure_is_survived(wire: netns.Wire, start: Start) -> None:
+    """A fault of the program while it reads is reported; the interface is opened anew."""
+    heard = start({VIP: None})
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("a fault")
+
+    with pytest.MonkeyPatch.context() as fault:
+        fault.setattr(heard.capture, "_handle", broken)
+        heard.await_up(False)
+    heard.await_up(True)
+    wire.send([ORDINARY_REPLY])
+    heard.await_sightings(1)
+    assert heard.errors[0][0] == "capture failed"
+    assert heard.capture.alive
+
+
+def test_clock_set_back(wire: netns.Wire) -> None:
+    """Frames whose stamps lie hours off, as after a step of the wall clock, are taken neither back nor ahead."""
+
+    class Stepped(Clock):
+        offset = -3600 * SECOND
+
+        def from_wall(self, wall: int) -> int:
+            return super().from_wall(wall) + self.offset
+
+    clock = Stepped()
+    inputs: list[Input] = []
+    with netns.inside(wire.here):
+        capture = Capture(netns.DEVICE, decoder=Decoder({VIP: None}), clock=clock, deliver=inputs.extend)
+        capture.start()
+    try:
+        until(lambda: len(inputs) == 1)
+        wire.send([REQUEST])
+        until(lambda: len(inputs) == 2)
+        clock.offset = 3600 * SECOND
+        wire.send([REQUEST])
+        until(lambda: len(inputs) == 3)
+    finally:
+        capture.stop()
+    times = [each.at for each in inputs]
+    assert times == sorted(times)
+    assert times[-1] <= clock.now()
