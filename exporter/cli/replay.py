@@ -66,7 +66,7 @@ def _render(result: Replay, form: str) -> str:
             "ignored": result.ignored,
         }
         return json.dumps(document, indent=2) + "\n"
-    from exporter.publish.report import text_report
+    from exporter.cli.report import text_report
 
     return text_report(result)
 

@@ -34,8 +34,8 @@ __all__ = ["Entry", "IntentFile", "IntentFileError", "Moment", "Plan", "Said", "
 
 H = TypeVar("H", bound=Hashable)
 
-LARGEST = 10 * 1024 * 1024
-"""Bytes."""
+LARGEST = 1024 * 1024
+"""Bytes; room for some 25,000 timeline entries. Seconds of reading already, in a parser that no nesting can crash."""
 
 
 class Unchanged(Enum):
@@ -165,10 +165,10 @@ def read_intent_file(path: Path) -> IntentFile:
     read_node = partial(_node, name=_once(words.name), address=_once(words.address), mac=_once(words.mac))
     nodes = [read_node(value) for value in fields["nodes"].items()] if "nodes" in fields else None
     top.report.raise_if_any()
-    return IntentFile(tuple(filter(None, entries)), None if nodes is None else tuple(filter(None, nodes)))
+    return IntentFile(tuple(entries), None if nodes is None else tuple(filter(None, nodes)))
 
 
-def _entry(value: Value, *, address: Reader[IPAddress], service: Reader[ServiceRef]) -> Entry | None:
+def _entry(value: Value, *, address: Reader[IPAddress], service: Reader[ServiceRef]) -> Entry:
     keys = (
         "address",
         "addresses",
@@ -186,12 +186,10 @@ def _entry(value: Value, *, address: Reader[IPAddress], service: Reader[ServiceR
         fields["address"].complain("stands beside addresses; remove one")
     complaints = len(value.report.complaints)
     addresses = _scalars(fields.get("address"), address) + _scalars(fields.get("addresses"), address)
-    if not addresses:
-        if len(value.report.complaints) == complaints:
-            value.complain("has no address; add one")
-        return None
+    if not addresses and len(value.report.complaints) == complaints:
+        value.complain("has no address; add one")
     return Entry(
-        service=_scalar(fields, "service", service) or ServiceRef("", str(addresses[0])),
+        service=_scalar(fields, "service", service) or ServiceRef("", str(next(iter(addresses), ""))),
         said=Said(
             addresses=addresses,
             vip_host=_scalar(fields, "vipHost", words.name_or_none) or "",

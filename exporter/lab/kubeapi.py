@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import select
 import socket
 import struct
 import sys
@@ -382,6 +383,8 @@ class KubeAPI:
                     return connection.reset()
                 if ending is Ending.PROPER or time.monotonic() >= until or self._server is None:
                     return connection.end_stream()
+                if connection.is_abandoned():
+                    return None
                 with self._changed:
                     lines = []
                     if not self._is_silenced(request):
@@ -395,7 +398,7 @@ class KubeAPI:
                         lines.append(line)
                     interrupt = len(self._interrupts)
                     if not lines and ending is None:
-                        self._changed.wait(max(0.01, min(until, bookmark) - time.monotonic()))
+                        self._changed.wait(max(0.01, min(until - time.monotonic(), bookmark - time.monotonic(), 0.1)))
         finally:
             self._watches -= 1
 
@@ -542,6 +545,11 @@ class _Connection(BaseHTTPRequestHandler):
 
     def end_stream(self) -> None:
         self.wfile.write(b"0\r\n\r\n")
+
+    def is_abandoned(self) -> bool:
+        """The client has closed its end; without this, a quiet watch would notice with its next line only."""
+        readable, _, _ = select.select([self.connection], [], [], 0)
+        return bool(readable) and not self.connection.recv(1, socket.MSG_PEEK)
 
     def reset(self) -> None:
         self.close_connection = True

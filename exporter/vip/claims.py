@@ -165,7 +165,9 @@ class Claims:
     def view(self) -> tuple[State, Mac | None, bool]:
         """What the other sources are compared with: while it stays the same, so does the comparison."""
         holder = self.holder
-        return self.state, holder and holder.mac, holder is not None and self.is_outgoing(holder)
+        if holder is None:
+            return self.state, None, False
+        return self.state, holder.mac, self.is_outgoing(holder)
 
     def is_outgoing(self, claim: Claim) -> bool:
         """Its frames leave this very node, and only this node: none has come in within grace of the last one sent."""
@@ -399,7 +401,7 @@ class Claims:
             self.contests += 1
             against = [*episode.lapsed.values(), *(claim for claims in rivals.values() for claim in claims)]
             latest = max(against, key=lambda claim: claim.last, default=None)
-            self._notify(Notice(now, EventName.CONTEST_STARTED, latest and latest.mac, self._holder_mac()))
+            self._notify(Notice(now, EventName.CONTEST_STARTED, latest.mac if latest else None, self._holder_mac()))
         elif not rivals:
             self._episode = None
             self._follow_mac(now)

@@ -90,7 +90,7 @@ def _has_link(any_socket: socket.socket, device: str) -> bool:
         fcntl.ioctl(any_socket, _ETHTOOL, _request(device, struct.pack("P", ctypes.addressof(buffer))))
     except OSError:
         return False
-    return struct.unpack_from("I", question, 4)[0] != 0
+    return question[4:] != bytes(4)
 
 
 def _ask(any_socket: socket.socket, device: str, request: int) -> bytes | None:

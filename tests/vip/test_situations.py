@@ -128,7 +128,11 @@ ONE_AT_A_TIME = [
     Row(
         "silent for long, then A again: held, vip_returned, no move",
         announce("A", until=30) + announce("A", from_=300, until=330),
-        {299: Shows("silent"), 300: Shows("held", "A"), 330: Shows("held", "A", events="vip_seen vip_silent vip_returned")},
+        {
+            299: Shows("silent"),
+            300: Shows("held", "A"),
+            330: Shows("held", "A", events="vip_seen vip_silent vip_returned"),
+        },
     ),
     Row(
         "silent for long, then B: moving, held by B at its second frame; the handover's length is the silence",
@@ -302,7 +306,9 @@ MOVES = [
 SECOND_SOURCES = [
     Row(
         "vipHost changes during the episode while A has not spoken since B's first frame: settles at once",
-        interleave(AB, service(0, "node-a"), announce("A", until=30), announce("B", from_=32, until=60), service(33, "node-b")),
+        interleave(
+            AB, service(0, "node-a"), announce("A", until=30), announce("B", from_=32, until=60), service(33, "node-b")
+        ),
         {
             32: Shows("moving", "A", holder="node-a", claimants="A B"),
             33: Shows("held", "B", holder="node-b", moves=1, handover=2, moved_at=32),
@@ -311,7 +317,9 @@ SECOND_SOURCES = [
     ),
     Row(
         "vipHost changed within the settle time before B's first frame: settles with that frame",
-        interleave(AB, service(0, "node-a"), announce("A", until=27), service(28, "node-b"), announce("B", from_=32, until=60)),
+        interleave(
+            AB, service(0, "node-a"), announce("A", until=27), service(28, "node-b"), announce("B", from_=32, until=60)
+        ),
         {
             30: Shows("held", "A", holder="node-a"),
             32: Shows("held", "B", holder="node-b", moves=1, handover=5, moved_at=32),
@@ -320,8 +328,13 @@ SECOND_SOURCES = [
     ),
     Row(
         "the lease is a second source as well",
-        interleave(AB, lease(0, "node-a"), announce("A", until=30), lease(31, "node-b"), announce("B", from_=32, until=60)),
-        {32: Shows("held", "B", holder="node-b", moves=1, handover=2), 60: Shows("held", "B", holder="node-b", moves=1)},
+        interleave(
+            AB, lease(0, "node-a"), announce("A", until=30), lease(31, "node-b"), announce("B", from_=32, until=60)
+        ),
+        {
+            32: Shows("held", "B", holder="node-b", moves=1, handover=2),
+            60: Shows("held", "B", holder="node-b", moves=1),
+        },
     ),
     Row(
         "vipHost names B since long ago and did not change: no early settling",
@@ -396,7 +409,9 @@ SECOND_SOURCES = [
         interleave(AB, service(0, "node-a"), announce("A", until=60), service(20, "node-b")),
         {
             35: Shows("held", "A", holder="node-a"),
-            35 + JUST: Shows("held", "A", holder="node-a", mismatches="host mac", events="vip_seen mismatch_started mismatch_started"),
+            35 + JUST: Shows(
+                "held", "A", holder="node-a", mismatches="host mac", events="vip_seen mismatch_started mismatch_started"
+            ),
         },
     ),
     *(
@@ -527,9 +542,7 @@ CONTESTS = [
         {
             67 - JUST: Shows("contested", claimants="A B", contests=1),
             67: Shows("held", "A", claimants="", contests=1),
-            70 + JUST: Shows(
-                "silent", contests=1, events="vip_seen contest_started contest_ended vip_silent"
-            ),
+            70 + JUST: Shows("silent", contests=1, events="vip_seen contest_started contest_ended vip_silent"),
         },
     ),
     Row(
@@ -592,7 +605,11 @@ PERIODS = [
     Row(
         "a short learned period never takes grace below 7 s nor silence below 10 s",
         announce("A", until=10, every=1),
-        {10: Shows("held", "A", period=1), 17 - JUST: Shows("held", "A", claimants="A", period=1), 20: Shows("held", "A")},
+        {
+            10: Shows("held", "A", period=1),
+            17 - JUST: Shows("held", "A", claimants="A", period=1),
+            20: Shows("held", "A"),
+        },
     ),
     Row(
         "the median of the intervals, not their mean",
@@ -626,7 +643,9 @@ PERIODS = [
     ),
     Row(
         "another claimant's frames never teach, nor the holder's while not held",
-        interleave(announce("A", until=30), announce("X", from_=31, until=36, every=1), frames("A", 32, 33, 34, 35, 36, 37)),
+        interleave(
+            announce("A", until=30), announce("X", from_=31, until=36, every=1), frames("A", 32, 33, 34, 35, 36, 37)
+        ),
         {37: Shows("moving", "A", claimants="A X", period=3)},
     ),
     Row(
@@ -661,7 +680,11 @@ PERIODS = [
     Row(
         "one-shot announcer: held without expiry",
         frames("A", 0, 1, 2),
-        {9 - JUST: Shows("held", "A", claimants="A"), 9: Shows("held", "A", claimants=""), 100_000: Shows("held", "A", events="vip_seen")},
+        {
+            9 - JUST: Shows("held", "A", claimants="A"),
+            9: Shows("held", "A", claimants=""),
+            100_000: Shows("held", "A", events="vip_seen"),
+        },
         period=0,
     ),
     Row(
@@ -697,7 +720,8 @@ PERIODS = [
     Row(
         "MetalLB sends both opcodes at once every 1.1 s for 5 s, then nothing: held",
         interleave(
-            announce("A", until=5, every=1.1, kinds=(Kind.REQUEST,)), announce("A", until=5, every=1.1, kinds=(Kind.REPLY,))
+            announce("A", until=5, every=1.1, kinds=(Kind.REQUEST,)),
+            announce("A", until=5, every=1.1, kinds=(Kind.REPLY,)),
         ),
         {1000: Shows("held", "A", events="vip_seen")},
         period=0,
@@ -774,9 +798,7 @@ NODES = [
 FUSED = [
     Row(
         "the wire is stronger than lease, vipHost and bound address",
-        interleave(
-            AB, service(0, "node-b"), lease(0, "node-b"), bound(0, "eth0"), announce("A", until=10)
-        ),
+        interleave(AB, service(0, "node-b"), lease(0, "node-b"), bound(0, "eth0"), announce("A", until=10)),
         {10: Shows("held", "A", holder="node-a")},
         observer="node-b",
     ),
@@ -797,7 +819,12 @@ FUSED = [
     ),
     Row(
         "a renewed lease names its holder again",
-        interleave(service(0, "node-a"), lease(0, "node-a", expires=20), lease(30, "node-a", expires=50), announce("X", until=60)),
+        interleave(
+            service(0, "node-a"),
+            lease(0, "node-a", expires=20),
+            lease(30, "node-a", expires=50),
+            announce("X", until=60),
+        ),
         {25: Shows("held", "X", holder=""), 31: Shows("held", "X", holder="node-a"), 51: Shows("held", "X", holder="")},
     ),
     Row(
@@ -847,7 +874,9 @@ MISMATCHES = [
         {
             15: Shows("held", "A", holder="node-a"),
             15 + JUST: Shows("held", "A", holder="node-a", mismatches="host mac"),
-            60: Shows("held", "A", holder="node-a", mismatches="host mac", events="vip_seen mismatch_started mismatch_started"),
+            60: Shows(
+                "held", "A", holder="node-a", mismatches="host mac", events="vip_seen mismatch_started mismatch_started"
+            ),
         },
     ),
     Row(
@@ -907,7 +936,9 @@ MISMATCHES = [
     ),
     Row(
         "hwaddr left over in static mode means nothing",
-        interleave(AB, service(0, "node-a", mode=Mode.STATIC, hwaddr="H", announces_hwaddr=True), announce("A", until=60)),
+        interleave(
+            AB, service(0, "node-a", mode=Mode.STATIC, hwaddr="H", announces_hwaddr=True), announce("A", until=60)
+        ),
         {60: Shows("held", "A", holder="node-a", events="vip_seen")},
     ),
     Row(
@@ -955,9 +986,7 @@ MISMATCHES = [
     ),
     Row(
         "intent that goes stale takes its mismatch with it, and brings it back when fresh",
-        interleave(
-            AB, service(0, "node-b"), announce("A", until=90), intent_fresh(30, False), intent_fresh(50, True)
-        ),
+        interleave(AB, service(0, "node-b"), announce("A", until=90), intent_fresh(30, False), intent_fresh(50, True)),
         {
             29: Shows("held", "A", holder="node-a", mismatches="host mac"),
             30: Shows("held", "A", holder="node-a"),
@@ -970,7 +999,13 @@ MISMATCHES = [
 CAPTURE = [
     Row(
         "capture goes down: unknown at once; back, A again: held, no move",
-        interleave(capture(0, up=True), announce("A", until=30), capture(31, up=False), capture(60, up=True), announce("A", from_=61, until=90)),
+        interleave(
+            capture(0, up=True),
+            announce("A", until=30),
+            capture(31, up=False),
+            capture(60, up=True),
+            announce("A", from_=61, until=90),
+        ),
         {
             30: Shows("held", "A"),
             31: Shows("unknown"),
@@ -993,7 +1028,9 @@ CAPTURE = [
     ),
     Row(
         "one of two interfaces goes down: not blind, still held",
-        interleave(capture(0, up=True), capture(0, up=True, device="eth1"), announce("A", until=60), capture(31, up=False)),
+        interleave(
+            capture(0, up=True), capture(0, up=True, device="eth1"), announce("A", until=60), capture(31, up=False)
+        ),
         {60: Shows("held", "A")},
     ),
     Row(
@@ -1276,9 +1313,7 @@ def test_service_of_another_type() -> None:
 
 def test_service_deleted_while_announced() -> None:
     """The VIP of a deleted Service stays until it is silent, then vanishes."""
-    run = play(
-        interleave(service(0, "node-a"), announce("A", until=60), service_gone(30)), core=new_core(watch=())
-    )
+    run = play(interleave(service(0, "node-a"), announce("A", until=60), service_gone(30)), core=new_core(watch=()))
     assert [vip.address for vip in run.core.snapshot().vips] == [VIP]
     run.until(71)
     assert run.core.snapshot().vips == ()
@@ -1426,11 +1461,14 @@ def test_handover_is_observed_once_for_each_move() -> None:
     """The handover histogram has one observation a move; overlap gives 0."""
     run = play(
         interleave(
-            announce("A", until=30), announce("B", from_=32, until=60), frames("B", 63), announce("A", from_=62, until=90)
+            announce("A", until=30),
+            announce("B", from_=32, until=60),
+            frames("B", 63),
+            announce("A", from_=62, until=90),
         )
     )
     distribution = run.core.snapshot().handover
-    assert (run.vip().moves, distribution.counts[-1], distribution.total) == (2, 2, 2.0)
+    assert (run.vip().moves, sum(distribution.counts), distribution.total) == (2, 2, 2.0)
 
 
 def test_annotation_lag_is_never_negative() -> None:
@@ -1446,7 +1484,7 @@ def test_annotation_lag_is_never_negative() -> None:
             )
         )
         distribution = run.core.snapshot().annotation_lag
-        assert (distribution.count, distribution.total) == (1, lag)
+        assert (sum(distribution.counts), distribution.total) == (1, lag)
 
 
 def test_holder_since_is_the_first_frame_of_the_holder() -> None:
@@ -1460,9 +1498,7 @@ def test_second_watch_of_the_same_core_is_independent() -> None:
     core = new_core(watch=(VIP, NEW_VIP))
     addresses: list[IPAddress] = [VIP, NEW_VIP]
     run = play(
-        interleave(
-            announce("A", until=60), announce("B", from_=31, until=60), announce("A", until=60, vip=NEW_VIP)
-        ),
+        interleave(announce("A", until=60), announce("B", from_=31, until=60), announce("A", until=60, vip=NEW_VIP)),
         core=core,
     )
     assert [run.vip(address).state for address in addresses] == [State.CONTESTED, State.HELD]

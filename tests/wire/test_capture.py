@@ -117,6 +117,21 @@ def test_hears_every_kind(wire: netns.Wire, start: Start) -> None:
     assert set(stats.ignored) == set(IgnoreReason)
 
 
+def test_hears_a_kernel(wire: netns.Wire, start: Start) -> None:
+    """What a Linux host itself sends when it is given the VIPs is understood, checksums included."""
+    heard = start()
+    with netns.inside(wire.there):
+        for family, switch in (("ipv4", "arp_notify"), ("ipv6", "ndisc_notify")):
+            Path(f"/proc/sys/net/{family}/conf/{netns.DEVICE}/{switch}").write_text("1", encoding="ascii")
+        Path(f"/proc/sys/net/ipv6/conf/{netns.DEVICE}/disable_ipv6").write_text("0", encoding="ascii")
+    netns.ip("-n", wire.there, "address", "add", f"{VIP}/24", "dev", netns.DEVICE)
+    netns.ip("-n", wire.there, "address", "add", f"{VIP6}/64", "dev", netns.DEVICE)
+    expected = {(VIP, Kind.REQUEST), (VIP6, Kind.PROBE), (VIP6, Kind.NA)}
+    until(lambda: {(sighting.vip, sighting.kind) for sighting in heard.sightings} >= expected, within=5)
+    assert len({sighting.mac for sighting in heard.sightings}) == 1
+    assert sum(heard.capture.stats().ignored.values()) == 0
+
+
 def test_own_frames_are_outgoing(wire: netns.Wire, start: Start) -> None:
     """What this host sends is seen once, and marked."""
     heard = start()

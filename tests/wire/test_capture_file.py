@@ -90,7 +90,7 @@ def test_microseconds(tmp_path: Path, endian: str) -> None:
     path.write_bytes(pcap(PACKETS, endian=endian))
     packets, warnings = read(path)
     assert [each.at for each in packets] == [at // 1000 * 1000 for at, _ in PACKETS]
-    assert [each.outcome for each in packets] != []
+    assert [each.outcome for each in packets if isinstance(each.outcome, IgnoreReason)] == []
     assert warnings == ()
 
 
@@ -240,7 +240,7 @@ def test_cut_gzip(tmp_path: Path) -> None:
         (b"\xd4\xc3", "neither pcap nor pcapng"),
         (gzip.compress(b""), "neither pcap nor pcapng"),
         (gzip.compress(b"no capture"), "neither pcap nor pcapng"),
-        (gzip.compress(pcap(PACKETS))[:12], "gzip data is damaged"),
+        (gzip.compress(pcap(PACKETS))[:10], "gzip data is damaged"),
         (b"\x1f\x8bnonsense", "gzip data is damaged"),
         (b"\xfd7zXZ\0", "packed with xz; unpack it first"),
         (b"(\xb5/\xfd....", "packed with zstd"),
@@ -310,7 +310,7 @@ def test_memory_is_flat(tmp_path: Path) -> None:
 def test_complaints_stay_out_of_standard_error(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     """What is wrong with a file is told by warnings alone."""
     path = tmp_path / "cut"
-    path.write_bytes(WHOLE["pcap"][:-3] + b"")
+    path.write_bytes(WHOLE["pcap"][:-3])
     read(path)
     path.write_bytes(WHOLE["pcapng"][:-3])
     read(path)
@@ -336,8 +336,7 @@ def test_damage(tmp_path: Path, kind: str, damage: list[tuple[int, bytes]], comp
         assert str(path) in str(error)
     else:
         assert packets == SIGHTINGS or damage
-        assert len(packets) >= 0
-        assert all(isinstance(warning, str) for warning in warnings)
+        assert all(str(path) in warning for warning in warnings)
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

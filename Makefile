@@ -1,0 +1,58 @@
+# Everything sets itself up: `make demo` and `make test` work on a fresh Debian 12.
+#
+#   make demo    show it in a lab of network namespaces (as root; without, over a generated capture)
+#                KEEP=1 stays up afterwards, DEMO_FAST=1 is shorter
+#   make test    run all tests
+#   make check   linters, type checker, layering
+#   make docs    write the generated references anew
+#   make bench   measure, side by side, what the documentation claims
+#   make lock    resolve the dependencies anew
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test check docs bench lock
+
+demo: $(VENV)/run.stamp
+	@if [ "$$(id -u)" = 0 ]; then ./requirements/debian.sh iproute2:ip; fi
+	@$(BIN)/python -m exporter demo
+
+test: $(VENV)/dev.stamp
+	@./requirements/debian.sh iproute2:ip util-linux:setpriv
+	@./requirements/debian.sh --unpack build/debian prometheus:usr/bin/promtool
+	$(BIN)/python -m pytest $(ARGS)
+
+check: $(VENV)/dev.stamp
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+docs: $(VENV)/dev.stamp
+	$(BIN)/python -m docs.generate
+
+bench: $(VENV)/dev.stamp
+	@./requirements/debian.sh iproute2:ip
+	$(BIN)/python -m bench
+
+lock: $(VENV)/dev.stamp
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-header \
+		pyproject.toml --output-file requirements/run.txt
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-header \
+		pyproject.toml --group dev --output-file requirements/dev.txt
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vip-exporter needs Python 3.11 or later")'
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || ./requirements/debian.sh python3-venv
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: $(BIN)/python requirements/run.txt
+	$(PIP) install --require-hashes --requirement requirements/run.txt
+	@touch $@
+
+$(VENV)/dev.stamp: $(BIN)/python requirements/dev.txt pyproject.toml
+	$(PIP) install --require-hashes --requirement requirements/dev.txt
+	$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@ $(VENV)/run.stamp

@@ -1,0 +1,57 @@
+#!/bin/sh
+# Provide Debian packages: debian.sh PACKAGE[:PROGRAM]...   installs those whose program is missing (needs root or sudo)
+#                          debian.sh --unpack DIR PACKAGE:FILE...   unpacks them into DIR, so that none of their
+#                                    services is started on this machine
+set -eu
+
+as_root() {
+    if [ "$(id -u)" = 0 ]; then
+        "$@"
+    elif command -v sudo >/dev/null; then
+        sudo "$@"
+    else
+        echo "this needs root: $*" >&2
+        exit 1
+    fi
+}
+
+refresh() {
+    # A fresh machine has no package lists; an old one may have lists of packages that are gone.
+    as_root apt-get -qq update
+}
+
+install() {
+    export DEBIAN_FRONTEND=noninteractive
+    for wanted in "$@"; do
+        program=${wanted#*:}
+        if [ "$program" != "$wanted" ] && command -v "$program" >/dev/null; then continue; fi
+        refresh
+        as_root apt-get -qq -y --no-install-recommends install "${wanted%%:*}" >/dev/null
+    done
+}
+
+unpack() {
+    directory=$1
+    shift
+    mkdir -p "$directory"
+    for wanted in "$@"; do
+        [ -e "$directory/${wanted#*:}" ] && continue
+        refresh
+        (
+            cd "$directory"
+            # apt drops its rights for downloads and must be allowed to write here.
+            apt-get -qq -o APT::Sandbox::User=root download "${wanted%%:*}"
+            for archive in "${wanted%%:*}"_*.deb; do
+                dpkg-deb -x "$archive" .
+                rm "$archive"
+            done
+        )
+    done
+}
+
+if [ "$1" = --unpack ]; then
+    shift
+    unpack "$@"
+else
+    install "$@"
+fi
