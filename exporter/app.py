@@ -1,8 +1,8 @@
 """The composition root: builds the parts from a configuration, joins them, and starts and stops them in order.
 
-    capture threads ─┐                              ┌─ log and history
-    cluster threads ─┼─→ Reconciler (the core) ─→ ──┼─ metrics, page, API
-    scheduler ───────┘                              └─ which addresses to capture
+capture threads ─┐                              ┌─ log and history
+cluster threads ─┼─→ Reconciler (the core) ─→ ──┼─ metrics, page, API
+scheduler ───────┘                              └─ which addresses to capture
 """
 
 from __future__ import annotations
@@ -106,7 +106,7 @@ class App:
         )
         self._running = ExitStack()
 
-    # --- start and stop --------------------------------------------------------------------------------------------
+    # --- start and stop -----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start every part; if one cannot, those before it are stopped again.
@@ -153,7 +153,8 @@ class App:
         log.configure(level=config.log_level, format=config.log_format)
         if intent is not None and intent != self._intent:
             kept = {entry.service for entry in intent.entries}
-            gone = [entry.service for entry in self._intent.entries if entry.service not in kept] if self._intent else []
+            before = self._intent.entries if self._intent else ()
+            gone = [entry.service for entry in before if entry.service not in kept]
             self._reconciler.deliver([ServiceGone(self._clock.now(), service) for service in gone])
             self._play(intent)
             self._intent = intent
@@ -163,7 +164,7 @@ class App:
         """Note that a new configuration was wrong and the old one stays."""
         self._reloaded = False
 
-    # --- inputs ----------------------------------------------------------------------------------------------------
+    # --- inputs -------------------------------------------------------------------------------------------------------
 
     def _play(self, intent: IntentFile) -> None:
         """Take what the intent file says now, and note what it says later."""
@@ -184,7 +185,7 @@ class App:
         self._reconcile_duration.observe(duration)
         self._last_reconcile = self._clock.now()
 
-    # --- outputs -----------------------------------------------------------------------------------------------------
+    # --- outputs ------------------------------------------------------------------------------------------------------
 
     def _publish(self, events: Iterable[Event]) -> None:
         for event in events:

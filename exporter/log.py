@@ -7,6 +7,7 @@ record is one line of printable ASCII. Nothing here ever raises into the caller:
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import math
@@ -68,7 +69,7 @@ def event(record: Mapping[str, object]) -> None:
 
 
 def suppressed() -> dict[str, int]:
-    """How many lines the limit has held back since the start, by message or event name; those with none are left out."""
+    """How many lines the limit has held back since the start, by message or event name, where there were any."""
     return _limit.suppressed()
 
 
@@ -83,7 +84,7 @@ def configure(*, level: str, format: Format, stream: TextIO | None = None) -> No
     Raises:
         ValueError: the level or the format is not one of those.
     """
-    global _threshold
+    global _threshold  # noqa: PLW0603 - one process has one log
     if level not in LEVELS:
         raise ValueError(f"unknown log level {level!r}")
     if format not in _RENDERERS:
@@ -152,10 +153,8 @@ def _log(level: str, message: str, fields: Mapping[str, object], *, limited_as: 
     plain = {_key(name): _plain(value) for name, value in fields.items()}
     if held_back:
         plain["suppressed"] = held_back
-    try:
+    with contextlib.suppress(Exception):  # there is nowhere left to report it
         logger.bind(fields=plain).log(level.upper(), message)
-    except Exception:  # noqa: BLE001, S110 - there is nowhere left to report it
-        pass
 
 
 def _key(name: object) -> str:

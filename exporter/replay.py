@@ -52,7 +52,7 @@ def replay(
     Raises:
         CaptureFileError: the file cannot be used.
     """
-    start = {address: None for address in vips}
+    start = dict.fromkeys(vips)
     decoder = Decoder(start) if vips else Decoder.discovering()
     if intent is not None:
         wanted = [entry for entry in intent.entries if not vips or set(entry.said.addresses) & set(vips)]

@@ -1,4 +1,4 @@
-"""Runs what is periodic; the only module that imports APScheduler. An error in a job is counted and logged, never fatal."""
+"""Runs what is periodic; the only module that imports APScheduler. A failing job is logged, never fatal."""
 
 from __future__ import annotations
 

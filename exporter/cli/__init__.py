@@ -27,9 +27,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     name = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "run"
+    if name not in COMMANDS:
+        print(f"vip-exporter: {name!r}: no such command; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return EX_USAGE
     try:
-        if name not in COMMANDS:
-            raise ConfigError([f"{name!r}: no such command; there are {', '.join(COMMANDS)}"])
         # Only the command asked for is imported: replay has no use for Kubernetes, nor run for scapy.
         return int(import_module(f"exporter.cli.{name}").main(arguments))
     except ConfigError as error:

@@ -31,7 +31,9 @@ def main(arguments: Sequence[str]) -> int:
         help="address to watch, repeatable (default: every address that anyone announces)",
     )
     parser.add_argument("--intent", metavar="FILE", help="YAML file with what Kubernetes said meanwhile")
-    parser.add_argument("--period", metavar="DURATION", default="auto", help="announcement period, 0s: not repeated (default: learned)")
+    parser.add_argument(
+        "--period", metavar="DURATION", default="auto", help="announcement period; 0s: not repeated (default: learned)"
+    )
     parser.add_argument("--format", choices=("text", "json", "metrics"), default="text", help="default: text")
     given = parser.parse_args(arguments)
     vips = [_address(text) for text in given.vip]

@@ -201,26 +201,28 @@ def _connect(kubeconfig: str) -> Any:
     Raises:
         ConfigurationError: there is none, or it cannot be used.
     """
-    from kubernetes import client, config
+    from kubernetes import client
 
     source = find_configuration(kubeconfig)
-    place = source or str(SERVICE_ACCOUNT)
-    configuration = client.Configuration()
     try:
-        if source:
-            config.load_kube_config(config_file=source, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
-        else:
-            config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        return client.ApiClient(_configure(source))
     except Exception as error:  # the library lets through whatever a broken file makes it stumble over
-        remedy = "correct the file; `kubectl config view` shows what is read from it"
-        raise ConfigurationError(f"{place}: cannot be used: {_brief(error)}; {remedy}") from error
+        remedy = "correct it; `kubectl config view` shows what is read" if source else "check the pod's service account"
+        raise ConfigurationError(f"{source or SERVICE_ACCOUNT}: cannot be used: {_brief(error)}; {remedy}") from error
+
+
+def _configure(source: str) -> Any:
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    if source:
+        config.load_kube_config(config_file=source, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+    else:
+        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.retries = False
     configuration.keep_alive = True
     _strip_tokens(configuration)
-    try:
-        return client.ApiClient(configuration)
-    except Exception as error:  # certificates that cannot be read, a proxy that is no URL
-        raise ConfigurationError(f"{place}: cannot be used: {_brief(error)}; correct the file") from error
+    return configuration
 
 
 def _strip_tokens(configuration: Any) -> None:

@@ -10,6 +10,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address
 from typing import Self
 
@@ -192,7 +193,5 @@ def open_sender(host: Host) -> socket.socket:
 
 def send(sender: socket.socket, frame: bytes) -> None:
     """Put a frame on the wire. Where the interface is down it is lost, as kube-vip's would be."""
-    try:
+    with suppress(OSError):
         sender.send(frame)
-    except OSError:
-        pass

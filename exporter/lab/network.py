@@ -1,4 +1,4 @@
-"""Builds the lab's network, three nodes and an observer on one segment, out of network namespaces, and takes it away again.
+"""Builds the lab's network out of namespaces, three nodes and an observer on one segment, and takes it away again.
 
 The segment is a bridge in a namespace of its own, so no frame of it can reach an interface of this machine. The only
 way in or out is a point-to-point link between this machine and the observer, for the exporter's page; nothing is

@@ -18,7 +18,7 @@ import yaml
 
 from exporter.lab.kubevip import rounds, spoofed
 from exporter.lab.network import NODES, OBSERVER, SEGMENT, mac_of
-from exporter.lab.story import SERVICE, VIP, Act, Expected, Observed, Row, Verb
+from exporter.lab.story import SERVICE, SPOOFER, VIP, Act, Expected, Observed, Row, Verb
 from exporter.vip.model import Mode, seconds
 from exporter.wire import craft
 
@@ -52,7 +52,7 @@ class OfflineStage:
         self.now = 0.0
         self.capture = directory / "story.pcap"
         self.intent = directory / "intent.yaml"
-        self.sent: dict[str, list[float]] = {node: [] for node in NODES}
+        self.sent: dict[str, list[float]] = {name: [] for name in (*NODES, SPOOFER)}
         self._period = period
         self._senders: dict[str, _Sender] = {}
         self._rounds = {node: rounds([VIP], mac_of(node)) for node in NODES}
@@ -80,7 +80,13 @@ class OfflineStage:
         # Time in a capture only passes with packets.
         self._send(self._chatter)
 
-    def observe(self, expected: Expected, *, within: float, tell: Callable[[Row], None]) -> tuple[Observed, list[Row]]:
+    def observe(
+        self,
+        expected: Expected,  # noqa: ARG002 - in a capture, what must show by then is looked at only then
+        *,
+        within: float,
+        tell: Callable[[Row], None],
+    ) -> tuple[Observed, list[Row]]:
         self.wait(within)
         self._write()
         command = [sys.executable, "-m", "exporter", "replay", str(self.capture), "--intent", str(self.intent)]

@@ -16,8 +16,8 @@ from exporter.vip.model import EventName, ServiceRef, State
 
 VIP = IPv4Address("192.0.2.100")
 SERVICE = ServiceRef("kube-system", "ingress-expose")
-SPOOFER = "node-3"
-"""The node that the flood comes from."""
+SPOOFER = "spoofer"
+"""Who floods; it shares the last node's interface."""
 MOST_SERIES = 45
 """For one VIP, however many MACs announce it."""
 
@@ -38,13 +38,13 @@ def silence(period: float) -> float:
 class Verb(StrEnum):
     """What a node does, as the audience is told."""
 
-    TAKE_OVER = "takes over: announces, writes vipHost"
-    RELEASE = "lets go without a goodbye"
-    SPLIT_BRAIN = "announces too, though not the holder"
-    FALL_SILENT = "falls silent, its address still bound"
+    TAKE_OVER = "takes over, annotates"
+    RELEASE = "lets go, no goodbye"
+    SPLIT_BRAIN = "announces too"
+    FALL_SILENT = "falls silent"
     ANNOUNCE = "announces again"
-    FLOOD = "announces, each time from a new MAC"
-    CALM = "stops the flood"
+    FLOOD = "sends, a new MAC each"
+    CALM = "stops"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +75,7 @@ class Observed:
     """Of this VIP, on /metrics; 0 where nothing is served."""
 
     def __str__(self) -> str:
-        holder = f"{self.state}, holder {self.holder or 'unknown'}"
+        holder = f"{self.state} · holder {self.holder or 'unknown'}"
         return f"{holder} · moves {self.moves} · contests {self.contests} · claimants {self.claimants}"
 
 
@@ -175,7 +175,7 @@ STORY: tuple[Step, ...] = (
     Step(
         title="A split brain",
         lesson="Two that go on beyond the grace time: one contest, not a move per frame.",
-        acts=(Act(node="node-1", verb=Verb.SPLIT_BRAIN),),
+        acts=(Act(node="node-3", verb=Verb.SPLIT_BRAIN),),
         lasts=lambda period: grace(period) + 2 * period,
         expected=Expected(
             state=State.CONTESTED,
@@ -189,7 +189,7 @@ STORY: tuple[Step, ...] = (
     Step(
         title="The split brain healed",
         lesson="The holder from before is left: nothing has moved.",
-        acts=(Act(node="node-1", verb=Verb.RELEASE),),
+        acts=(Act(node="node-3", verb=Verb.RELEASE),),
         lasts=lambda period: grace(period) + period,
         expected=Expected(
             state=State.HELD, holder="node-2", moves=1, contests=1, claimants=_ONE, events=(EventName.CONTEST_ENDED,)

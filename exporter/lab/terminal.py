@@ -17,8 +17,11 @@ NARROWEST = 72
 WIDEST = 120
 _TIME = 7
 _GAP = 2
+_MARGIN = _TIME + _GAP
+_TICKS = (1, 2, 5, 10, 20, 30, 60, 120, 300)
+"""Seconds between two numbers on the chart's axis."""
+_TICK_CELLS = 6
 _ASCII = str.maketrans({"→": ">", "·": "-", "✓": "+", "✗": "x", "─": "-", "━": "=", "▒": "#", "│": "|", "…": "."})
-_LANE_NAME = 10
 
 
 class Style(StrEnum):
@@ -42,7 +45,7 @@ class Terminal:
         columns = shutil.get_terminal_size(fallback=(80, 24)).columns
         self.width = min(max(columns, NARROWEST), WIDEST) - 1
         """One column is left free: some terminals wrap a line that fills the last one."""
-        self._wire = (self.width - _TIME - 2 * _GAP) * 45 // 100
+        self._wire = (self.width - _TIME - 2 * _GAP) * 43 // 100
         self._said = self.width - _TIME - 2 * _GAP - self._wire
 
     def line(self, text: str = "", style: Style = Style.PLAIN, *, indent: int = 0) -> None:
@@ -61,7 +64,7 @@ class Terminal:
     def step(self, number: int, title: str, lesson: str) -> None:
         self._write()
         self._write(f"{number:>{_TIME}}{' ' * _GAP}{self._styled(title, Style.BOLD)}")
-        self.line(lesson, Style.DIM, indent=_TIME + _GAP)
+        self.line(lesson, Style.DIM, indent=_MARGIN)
 
     def wire(self, at: float, text: str) -> None:
         self._rows(at, text, "", Style.PLAIN)
@@ -69,42 +72,33 @@ class Terminal:
     def said(self, at: float, text: str, style: Style = Style.PLAIN) -> None:
         self._rows(at, "", text, style)
 
-    def outcome(self, at: float, wire: str, text: str, problems: Sequence[str]) -> None:
-        """How a step ended, and what was wrong with that."""
-        self._rows(at, wire, f"{'✗' if problems else '✓'} {text}", Style.RED if problems else Style.GREEN)
+    def outcome(self, at: float, wire: str, said: str, text: str, problems: Sequence[str]) -> None:
+        """How a step ended: what passed on the wire, what was heard of it, what the exporter says, what is wrong."""
+        self._rows(at, wire, said, Style.PLAIN)
+        self.verdict(text, good=not problems, indent=_MARGIN)
         for problem in problems:
-            self._rows(None, "", f"  {problem}", Style.RED)
+            self.line(problem, Style.RED, indent=_MARGIN + 2)
 
-    def chart(
-        self, lanes: Mapping[str, Iterable[tuple[float, float]]], states: Sequence[tuple[float, str]], end: float
-    ) -> None:
-        """Who announced when, over the states that the exporter saw.
+    def verdict(self, text: str, *, good: bool, indent: int = 0) -> None:
+        self.line(f"{'✓' if good else '✗'} {text}", Style.GREEN if good else Style.RED, indent=indent)
 
-        Args:
-            lanes: for each announcer, the stretches of time in which it announced.
-            states: from when on which state was seen.
-            end: seconds; the chart is that long.
-        """
-        cells = self.width - _LANE_NAME
-        self._write(self._styled("who announced, and the state that the exporter told, over the whole time", Style.DIM))
-
-        def cell(at: float) -> int:
-            return min(cells, int(at / end * cells))
-
-        for name, stretches in lanes.items():
+    def chart(self, lanes: Mapping[str, tuple[Style, Iterable[tuple[float, float]]]], end: float) -> None:
+        """Stretches of time, a lane for each name, on one axis from 0 to `end` seconds."""
+        label = max(map(len, lanes)) + 2
+        cells = self.width - label
+        for name, (style, stretches) in lanes.items():
             lane = [" "] * cells
             for start, stop in stretches:
-                first = min(cell(start), cells - 1)
-                lane[first : max(cell(stop), first + 1)] = "━" * (max(cell(stop), first + 1) - first)
-            self._write(f"{name:<{_LANE_NAME}}{self._styled(''.join(lane).rstrip(), Style.CYAN)}")
-        parts = []
-        for (start, state), (stop, _) in zip_longest(states, states[1:], fillvalue=(end, "")):
-            room = cell(stop) - cell(start)
-            if room:
-                style = Style.GREEN if state == "held" else Style.YELLOW
-                parts.append(self._styled(f"│{state}"[:room].ljust(room, "─"), style))
-        before = cell(states[0][0]) if states else 0
-        self._write(f"{'state':<{_LANE_NAME}}{' ' * before}{''.join(parts)}")
+                first = min(int(start / end * cells), cells - 1)
+                last = min(max(int(stop / end * cells), first + 1), cells)
+                lane[first:last] = "━" * (last - first)
+            self._write(f"{name:<{label}}{self._styled(''.join(lane).rstrip(), style)}")
+        step = next((step for step in _TICKS if end / step <= cells / _TICK_CELLS), _TICKS[-1])
+        axis = [" "] * (cells + _TICK_CELLS)
+        for tick in range(0, int(end) + 1, step):
+            cell = int(tick / end * cells)
+            axis[cell : cell + len(str(tick))] = str(tick)
+        self._write(self._styled(f"{'seconds':<{label}}{''.join(axis)[:cells].rstrip()}", Style.DIM))
 
     def _rows(self, at: float | None, wire: str, said: str, style: Style) -> None:
         """One row of the timeline, as many lines as its fuller column needs."""

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from exporter.lab.network import NODES, mac_of
-from exporter.lab.story import STORY, Observed, Row, Stage, Step
+from exporter.lab.story import STORY, Row, Stage, Step
 from exporter.lab.terminal import Style, Terminal
 from exporter.vip.model import EventName, State
 
-_STATES = {
+LEAST_HEARD = 0.99
+"""Of the announcements sent: a machine too busy to keep up with the flood may lose a few."""
+
+_LEADS_TO = {
     EventName.VIP_SEEN: State.HELD,
     EventName.VIP_MOVED: State.HELD,
     EventName.VIP_RETURNED: State.HELD,
@@ -18,8 +22,7 @@ _STATES = {
     EventName.CONTEST_ENDED: State.HELD,
     EventName.VIP_SILENT: State.SILENT,
 }
-"""The state that each event leads to."""
-_ALARMING = (State.CONTESTED, State.SILENT)
+_STYLES = {State.HELD: Style.GREEN, State.CONTESTED: Style.YELLOW, State.SILENT: Style.RED}
 _MAC_NAMES = {mac_of(node).hex(":"): node for node in NODES}
 
 
@@ -38,8 +41,9 @@ class Walk:
     period: float
     failures: list[str] = field(default_factory=list)
     """What was not as expected."""
-    _states: list[tuple[float, str]] = field(default_factory=list)
+    _states: list[tuple[float, State]] = field(default_factory=list)
     _sent: int = 0
+    _heard: int = 0
 
     def run(self) -> bool:
         """Play every step; the result says whether all was as expected."""
@@ -52,10 +56,10 @@ class Walk:
     def tell(self, row: Row) -> None:
         """Show one of the exporter's events."""
         at = self.stage.seconds_of(row)
-        state = _STATES.get(row["event"])
+        state = _LEADS_TO.get(row["event"])
         if state is not None:
-            self._states.append((at, state.value))
-        self.terminal.said(at, describe(row), Style.YELLOW if state in _ALARMING else Style.PLAIN)
+            self._states.append((at, state))
+        self.terminal.said(at, describe(row), Style.YELLOW if state not in (None, State.HELD) else Style.PLAIN)
 
     def _play(self, number: int, step: Step) -> None:
         self.terminal.step(number, step.title, step.lesson)
@@ -65,47 +69,52 @@ class Walk:
             self.stage.perform(act)
         observed, events = self.stage.observe(step.expected, within=step.lasts(self.period), tell=self.tell)
         problems = step.expected.differences(observed, events)
-        self.terminal.outcome(self.stage.now, self._frames(), str(observed), problems)
+        sent, self._sent = self._sent, sum(map(len, self.stage.sent.values()))
+        heard, self._heard = self._heard, observed.heard
+        passed = f"{self._sent - sent:,} announcements"
+        self.terminal.outcome(self.stage.now, passed, f"{self._heard - heard:,} heard", str(observed), problems)
         self.failures += [f"{step.title}: {problem}" for problem in problems]
 
-    def _frames(self) -> str:
-        """How many frames passed since the last time it was asked."""
-        before, self._sent = self._sent, sum(len(times) for times in self.stage.sent.values())
-        frames = self._sent - before
-        return "no frame" if frames == 0 else "1 frame" if frames == 1 else f"{frames:,} frames"
-
     def _summarize(self) -> None:
+        end = self.stage.now
+        lanes = {name: (Style.CYAN, _stretches(times, self.period)) for name, times in self.stage.sent.items()}
+        begun = [*self._states, (end, State.UNKNOWN)]
+        for state, style in _STYLES.items():
+            stretches = [(at, until) for (at, told), (until, _) in pairwise(begun) if told is state]
+            lanes[state.value] = (style, stretches)
         self.terminal.line()
-        lanes = {node: _stretches(times, self.period) for node, times in self.stage.sent.items()}
-        self.terminal.chart(lanes, self._states, self.stage.now)
+        self.terminal.line("Who announced, and the states that the exporter told", Style.BOLD)
+        self.terminal.chart(lanes, end)
         self.terminal.line()
+        if self._heard < self._sent * LEAST_HEARD:
+            self.failures.append(f"The exporter heard {self._heard:,} of {self._sent:,} announcements.")
         for failure in self.failures:
-            self.terminal.line(f"✗ {failure}", Style.RED)
+            self.terminal.verdict(failure, good=False)
         if not self.failures:
-            self.terminal.line(f"✓ At all {len(STORY)} steps the exporter said what it should.", Style.GREEN)
+            text = f"At all {len(STORY)} steps the exporter said what it should; it heard {self._heard:,} announcements."
+            self.terminal.verdict(text, good=True)
 
 
 def describe(row: Row) -> str:
-    """An event in a line. A MAC of the lab is named: the audience need not know them by heart."""
+    """An event in a line. The MACs of the lab's nodes are shown by name: nobody should need to know them by heart."""
     name = row["event"]
     match name:
         case EventName.VIP_MOVED:
-            return f"{name}  {row['from']} → {row['to']}, {row['handover_seconds']:.1f} s without a frame"
+            return f"{name}  {row['from']} → {row['to']} after {row['handover_seconds']:.1f} s"
         case EventName.CONTEST_STARTED:
-            return f"{name}  {_who(row, 'from')} against {_who(row, 'to')}"
+            return f"{name}  {_who(row['from_mac'])} against {_who(row['to_mac'])}"
         case EventName.CONTEST_ENDED:
-            return f"{name}  {_who(row, 'to')} is left"
+            return f"{name}  {_who(row['to_mac'])} is left"
         case EventName.VIP_RETURNED:
-            return f"{name}  {_who(row)}, {row['silence_seconds']:.1f} s after its last frame"
+            return f"{name}  {_who(row['mac'])} after {row['silence_seconds']:.1f} s"
         case EventName.VIP_SEEN | EventName.VIP_SILENT:
-            return f"{name}  {_who(row)}"
+            return f"{name}  {_who(row['mac'])}"
     known = ("time", "vip", "event", "since")
     return f"{name}  " + " ".join(f"{key}={value}" for key, value in row.items() if key not in known)
 
 
-def _who(row: Row, key: str = "") -> str:
-    mac = row[f"{key}_mac" if key else "mac"]
-    return f"{mac} ({_MAC_NAMES[mac]})" if mac in _MAC_NAMES else str(mac)
+def _who(mac: str) -> str:
+    return _MAC_NAMES.get(mac, mac)
 
 
 def _stretches(times: Sequence[float], period: float) -> Iterable[tuple[float, float]]:

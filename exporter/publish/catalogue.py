@@ -141,7 +141,7 @@ EXPORTER_METRICS: tuple[Metric, ...] = (
     _counter("vip_exporter_log_suppressed_total", "Log lines held back because there were too many.", "event"),
     _gauge("vip_exporter_config_last_reload_successful", "1 if the last reading of the configuration succeeded."),
     _gauge(
-        "vip_exporter_config_last_reload_success_timestamp_seconds", "When the configuration was last read with success."
+        "vip_exporter_config_last_reload_success_timestamp_seconds", "When the configuration was last read well."
     ),
 )  # fmt: skip
 

@@ -51,13 +51,14 @@ def _bind(address: ListenAddress, *, backlog: int) -> list[socket.socket]:
         except OSError as error:
             if address.host or error.errno not in _NO_IPV6:
                 raise
-    found = socket.getaddrinfo(address.host or "0.0.0.0", address.port, type=socket.SOCK_STREAM)
+    everywhere = "0.0.0.0"  # noqa: S104 - what an address without a host asks for
+    found = socket.getaddrinfo(address.host or everywhere, address.port, type=socket.SOCK_STREAM)
     sockets: list[socket.socket] = []
     try:
         for family, _, _, _, (host, port, *rest) in dict.fromkeys(found):
             # Where any port will do, the first address chooses it for all.
-            port = port or (sockets[0].getsockname()[1] if sockets else 0)
-            sockets.append(socket.create_server((str(host), port, *rest), family=family, backlog=backlog))
+            chosen = port or (sockets[0].getsockname()[1] if sockets else 0)
+            sockets.append(socket.create_server((str(host), chosen, *rest), family=family, backlog=backlog))
     except OSError:
         for listening in sockets:
             listening.close()

@@ -19,8 +19,8 @@ from prometheus_client.registry import Collector
 from exporter import __version__, log
 from exporter.publish.catalogue import EXPORTER_METRICS, FLEET_METRICS, VIP_METRICS, Metric, Type
 from exporter.publish.records import ToWall
-from exporter.vip.model import SECOND, Check, ClaimantClass, Kind, Nanoseconds, Source, State
 from exporter.vip.histogram import Distribution
+from exporter.vip.model import SECOND, Check, ClaimantClass, Kind, Nanoseconds, Source, State
 from exporter.vip.snapshot import Snapshot, VipSnapshot
 
 disable_created_metrics()  # type: ignore[no-untyped-call]

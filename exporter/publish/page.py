@@ -13,7 +13,7 @@ _STYLE = """
 :root { color-scheme: light dark; font-family: system-ui, sans-serif; line-height: 1.5 }
 body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
 table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .4rem .8rem; border-bottom: 1px solid color-mix(in srgb, currentColor 20%, transparent) }
+th, td { text-align: left; padding: .4rem .8rem; border-bottom: 1px solid #8884 }
 td.number { text-align: right; font-variant-numeric: tabular-nums }
 code { font-family: ui-monospace, monospace }
 .held { color: light-dark(#0a6b2d, #6fdc8c) } .contested { color: light-dark(#a2191f, #ff8389) }
@@ -32,7 +32,8 @@ def landing_page(snapshot: Snapshot, *, observer: str, to_wall: ToWall) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>vip-exporter</title>'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta http-equiv="refresh" content="5"><style>{_STYLE}</style></head><body>'
-        f"<h1>Who holds the virtual IP</h1><p>Seen from <b>{escape(observer)}</b> at {rfc3339(to_wall(snapshot.at))}.</p>"
+        "<h1>Who holds the virtual IP</h1>"
+        f"<p>Seen from <b>{escape(observer)}</b> at {rfc3339(to_wall(snapshot.at))}.</p>"
         + (table if snapshot.vips else "<p>No virtual IP is watched yet: no Service has told one.</p>")
         + '<p><a href="/metrics">Metrics</a> · <a href="/api/v1/vips">VIPs</a> and '
         '<a href="/api/v1/events">events</a> as JSON · <a href="/-/ready">readiness</a></p>'

@@ -1,4 +1,4 @@
-"""Serve metrics, health, the page and the API over HTTP, in one thread of its own; the only module that imports tornado.
+"""Serve metrics, health, the page and the API over HTTP, in its own thread; the only module that imports tornado.
 
 It decides nothing: what is served comes from the callables given to `WebServer`. Each answer is made in a further
 thread, so that neither a slow answer nor any number of silent clients delays another request.
@@ -211,7 +211,7 @@ class _Server(HTTPServer):
                 self._idle[stream] = None
 
     async def drained(self) -> None:
-        while self._busy:
+        while self._busy:  # noqa: ASYNC110 - only while stopping, and for half a second at most
             await asyncio.sleep(0.01)
 
 
@@ -224,7 +224,7 @@ class _Base(RequestHandler):
     def compute_etag(self) -> str | None:
         return None
 
-    def write_error(self, status_code: int, **kwargs: Any) -> None:
+    def write_error(self, status_code: int, **_: Any) -> None:
         self.set_header("Content-Type", TEXT)
         if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
             self.set_header("Allow", "GET, HEAD")

@@ -139,7 +139,7 @@ class Claims:
         self.overflow = 0
         self.begun: Counter[ClaimantClass] = Counter()
 
-    # --- what is known ---------------------------------------------------------------------------------------------
+    # --- what is known ------------------------------------------------------------------------------------------------
 
     @property
     def state(self) -> State:
@@ -178,11 +178,11 @@ class Claims:
     def class_of(self, claim: Claim) -> ClaimantClass:
         return ClaimantClass.NODE if self.is_outgoing(claim) else self._evidence.class_of(claim.mac)
 
-    def listed(self) -> tuple[Claim, ...]:
-        """The claimants worth a series each: a slot is kept for ten minutes, so that a flood cannot churn through them."""
-        return tuple(claim for claim in self._listed.values() if self._now - claim.last <= LISTED_FOR)
+    def listed(self, now: Nanoseconds) -> tuple[Claim, ...]:
+        """The claimants worth a series each; a slot is kept for a while, so that a flood cannot churn through them."""
+        return tuple(claim for claim in self._listed.values() if now - claim.last <= LISTED_FOR)
 
-    # --- time --------------------------------------------------------------------------------------------------------
+    # --- time ---------------------------------------------------------------------------------------------------------
 
     def next_due(self) -> Nanoseconds | None:
         """When something will change if nobody speaks until then."""
@@ -230,7 +230,7 @@ class Claims:
             self._silent = True
             self._notify(Notice(now, EventName.VIP_SILENT, self.holder.mac if self.holder else None))
 
-    # --- frames ------------------------------------------------------------------------------------------------------
+    # --- frames -------------------------------------------------------------------------------------------------------
 
     def announce(self, at: Nanoseconds, mac: Mac, *, outgoing: bool) -> bool:
         """Take one announcement; the result says whether anything but the holder's age may have changed."""
@@ -374,7 +374,9 @@ class Claims:
         return self._evidence.node_of(claim.mac) or claim.mac
 
     def _is_holder(self, claim: Claim) -> bool:
-        return self.holder is not None and (claim.mac == self.holder.mac or self._party(claim) == self._party(self.holder))
+        return self.holder is not None and (
+            claim.mac == self.holder.mac or self._party(claim) == self._party(self.holder)
+        )
 
     def _party_last(self) -> Nanoseconds:
         """The last frame of the holder, from whichever of its MACs."""
@@ -430,18 +432,19 @@ class Claims:
             self._overlap = overlap
 
     def _two_rivals_go_on(self, rivals: dict[Party, list[Claim]]) -> bool:
-        """Two new claimants each have a frame later than grace after the later one's first; frames decide, not liveness."""
+        """Two new claimants each have a frame later than grace after the later one's first, lapsed since or not."""
         assert self._episode is not None
-        spans = [(party, claim.first, claim.last) for party, claim in self._episode.lapsed.items()]
-        spans += [
-            (party, min(claim.first for claim in claims), max(claim.last for claim in claims))
-            for party, claims in rivals.items()
-        ]
+        spans = [(self._first_in_episode(party, claims), self._last(claims)) for party, claims in rivals.items()]
+        spans += [(claim.first, claim.last) for party, claim in self._episode.lapsed.items() if party not in rivals]
         return any(
-            one != other and min(last, other_last) > max(first, other_first) + self.grace
-            for index, (one, first, last) in enumerate(spans)
-            for other, other_first, other_last in spans[index + 1 :]
+            min(last, other_last) > max(first, other_first) + self.grace
+            for index, (first, last) in enumerate(spans)
+            for other_first, other_last in spans[index + 1 :]
         )
+
+    @staticmethod
+    def _last(claims: list[Claim]) -> Nanoseconds:
+        return max(claim.last for claim in claims)
 
     def _first_in_episode(self, party: Party, claims: list[Claim]) -> Nanoseconds:
         assert self._episode is not None
@@ -538,4 +541,3 @@ class Claims:
 
     def restore_capture(self, at: Nanoseconds) -> None:
         self._listening_since = at
-

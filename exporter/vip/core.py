@@ -83,7 +83,7 @@ class Core:
         self._pinned.add(address)
         self._vip(address)
 
-    # --- time --------------------------------------------------------------------------------------------------------
+    # --- time ---------------------------------------------------------------------------------------------------------
 
     def tick(self, now: Nanoseconds) -> tuple[Event, ...]:
         """Let everything fall due until `now`."""
@@ -122,7 +122,7 @@ class Core:
                 other.advance(self._now)
                 self._settle(other)
 
-    # --- inputs --------------------------------------------------------------------------------------------------------
+    # --- inputs -------------------------------------------------------------------------------------------------------
 
     def observe(self, event: Input) -> tuple[Event, ...]:
         """Take one input; returns what happened up to and through it."""
@@ -241,14 +241,14 @@ class Core:
         self._events.clear()
         return events
 
-    # --- what it shows ---------------------------------------------------------------------------------------------------
+    # --- what it shows ------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> Snapshot:
         """Everything as of `now`; call `tick` first to have it as of this moment."""
         vips = sorted(self._vips.values(), key=lambda vip: (vip.address.version, int(vip.address)))
         return Snapshot(
             at=self._now,
-            vips=tuple(vip.snapshot() for vip in vips),
+            vips=tuple(vip.snapshot(self._now) for vip in vips),
             handover=self._world.handover.distribution(),
             annotation_lag=self._world.annotation_lag.distribution(),
         )

@@ -163,7 +163,7 @@ class ServiceIntent:
     hwaddr: Mac | None = None
     """Annotation `kube-vip.io/hwaddr`; only meaningful in DHCP mode."""
     announces_hwaddr: bool | None = None
-    """Whether this kube-vip announces from `hwaddr` in DHCP mode: from 0.8.2 on, not before. None: version not known."""
+    """Whether this kube-vip announces from `hwaddr` in DHCP mode: from 0.8.2 on. None: version not known."""
     load_balancer: bool = True
     """False when the Service is not of type LoadBalancer any more."""
     period: Nanoseconds | None = None
@@ -242,16 +242,7 @@ class CaptureChanged:
     reason: str = ""
 
 
-Input = (
-    Sighting
-    | ServiceSeen
-    | ServiceGone
-    | IntentFreshness
-    | LeaseSeen
-    | NodesSeen
-    | BoundSeen
-    | CaptureChanged
-)
+Input = Sighting | ServiceSeen | ServiceGone | IntentFreshness | LeaseSeen | NodesSeen | BoundSeen | CaptureChanged
 
 
 # --- outputs ----------------------------------------------------------------------------------------------------------
@@ -271,5 +262,3 @@ class EventName(StrEnum):
     PROBE_SEEN = "probe_seen"
     CAPTURE_LOST = "capture_lost"
     CAPTURE_RESTORED = "capture_restored"
-
-

@@ -1,40 +1,11 @@
-"""The sources beside the wire: what each believes of the holder and since when, and which node a MAC belongs to."""
+"""The sources beside the wire: what lease, annotation and bound addresses say of one VIP's holder, and since when."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from ipaddress import ip_address
 
-from exporter.vip.model import IPAddress, Mac, Nanoseconds, Node
-
-FHRP_PREFIXES = (
-    bytes.fromhex("00005e0001"),  # VRRP for IPv4 and CARP (RFC 9568, section 7.3)
-    bytes.fromhex("00005e0002"),  # VRRP for IPv6
-    bytes.fromhex("00000c07ac"),  # HSRP version 1
-)
-
-
-def is_fhrp(mac: Mac) -> bool:
-    """A virtual MAC of a first-hop redundancy protocol: it belongs to a router group, not to a machine."""
-    return mac.startswith(FHRP_PREFIXES)
-
-
-def same_node(one: str, other: str) -> bool:
-    """Whether two names mean one node: kube-vip writes host or node name, short or full, and since 1.2.0 in lower case."""
-    one, other = one.casefold(), other.casefold()
-    if one == other:
-        return True
-    short, full = sorted((one, other), key=len)
-    return bool(short) and "." not in short and not _is_address(full) and full.startswith(short + ".")
-
-
-def _is_address(text: str) -> bool:
-    try:
-        ip_address(text)
-    except ValueError:
-        return False
-    return True
+from exporter.vip.model import Nanoseconds, Source
+from exporter.vip.nodes import same_node
 
 
 @dataclass(slots=True)
@@ -78,42 +49,56 @@ class Belief:
         self.known, self.node = False, ""
 
 
-class NodeMap:
-    """Which node a MAC or a name belongs to. A MAC that two nodes list belongs to neither."""
+class Sources:
+    """The beliefs on one VIP, strongest first: lease, annotation, local."""
 
-    def __init__(self) -> None:
-        self._nodes: tuple[Node, ...] = ()
-        self._by_mac: dict[Mac, str] = {}
+    def __init__(self, settle: Nanoseconds) -> None:
+        self._settle = settle
+        self._beliefs = {source: Belief() for source in (Source.LEASE, Source.ANNOTATION, Source.LOCAL)}
+        self._awaited: set[Source] = set()
+        """The sources that have not followed the wire's present holder yet."""
+        self.lease_expires: Nanoseconds | None = None
 
-    def replace(self, nodes: Iterable[Node]) -> None:
-        self._nodes = tuple(nodes)
-        owners: dict[Mac, set[str]] = {}
-        for node in self._nodes:
-            for mac in node.macs:
-                owners.setdefault(mac, set()).add(node.name)
-        self._by_mac = {mac: next(iter(names)) for mac, names in owners.items() if len(names) == 1}
+    def __getitem__(self, source: Source) -> Belief:
+        return self._beliefs[source]
 
-    @property
-    def nodes(self) -> tuple[Node, ...]:
-        return self._nodes
+    def items(self) -> list[tuple[Source, Belief]]:
+        return list(self._beliefs.items())
 
-    @property
-    def complete(self) -> bool:
-        """There are candidate nodes, and the MAC of each is known: only then is a stranger a stranger."""
-        candidates = [node for node in self._nodes if node.candidate]
-        return bool(candidates) and all(node.macs for node in candidates)
+    def learn(self, at: Nanoseconds, source: Source, node: str, *, takeover: Nanoseconds | None) -> bool:
+        """Take what a source says now; returns whether it went over to another node.
 
-    def node_of(self, mac: Mac) -> str:
-        return self._by_mac.get(mac, "")
+        Args:
+            takeover: the first frame of the wire's present holder. The first change of a source within the settle
+                time after it is explained by it.
+        """
+        belief = self._beliefs[source]
+        before = belief.changed_at
+        belief.learn(at, node)
+        if belief.changed_at == before:
+            return False
+        if takeover is not None and source in self._awaited and at - takeover <= self._settle:
+            self._awaited.discard(source)
+            belief.matched = belief.changed_at
+        return True
 
-    def canonical(self, name: str) -> str:
-        """The node's own name for a name that some source wrote; that name itself where no node matches."""
-        return next((node.name for node in self._nodes if same_node(node.name, name)), name)
+    def follow(self, first: Nanoseconds) -> set[Source]:
+        """The wire has a new holder since `first`: returns the sources whose latest change that explains."""
+        news = {source for source, belief in self._beliefs.items() if belief.has_news(first - self._settle)}
+        for source in news:
+            self._beliefs[source].matched = self._beliefs[source].changed_at
+        self._awaited = set(self._beliefs) - news
+        return news
 
-    def macs_known(self, name: str) -> bool:
-        return any(node.macs for node in self._nodes if same_node(node.name, name))
+    def lease_fresh(self, now: Nanoseconds) -> bool:
+        return self._beliefs[Source.LEASE].known and (self.lease_expires is None or now <= self.lease_expires)
 
-    def has_address(self, address: IPAddress) -> bool | None:
-        """Whether a node has this address as its own; None where no node's addresses are known."""
-        known = [node for node in self._nodes if node.addresses]
-        return any(address in node.addresses for node in known) if known else None
+    def named(self, now: Nanoseconds) -> list[tuple[Source, str]]:
+        """Every source that names a node now and may be believed, strongest first.
+
+        An expired lease names nobody. An annotation counts only beside a fresh lease or where no lease is known at
+        all, since nothing ever deletes it.
+        """
+        fresh, known = self.lease_fresh(now), self._beliefs[Source.LEASE].known
+        believed = {Source.LEASE: fresh, Source.ANNOTATION: fresh or not known, Source.LOCAL: True}
+        return [(source, belief.node) for source, belief in self._beliefs.items() if belief.node and believed[source]]

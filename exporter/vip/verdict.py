@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from exporter.vip.checks import Facts, Mismatches, failures, requirements
 from exporter.vip.claims import Claim, Claims, Notice
 from exporter.vip.histogram import Histogram
 from exporter.vip.model import (
     ANNOUNCEMENTS,
     SECOND,
-    Check,
     ClaimantClass,
     EventName,
     IPAddress,
@@ -19,7 +19,6 @@ from exporter.vip.model import (
     Mac,
     Mode,
     Nanoseconds,
-    Requirement,
     ServiceIntent,
     ServiceRef,
     Sighting,
@@ -27,16 +26,16 @@ from exporter.vip.model import (
     State,
     format_mac,
 )
+from exporter.vip.nodes import NodeMap, is_fhrp, same_node
 from exporter.vip.snapshot import (
     Claimant,
     Event,
     FieldValue,
     LastMove,
-    Mismatch,
     SourceHolder,
     VipSnapshot,
 )
-from exporter.vip.sources import Belief, NodeMap, is_fhrp, same_node
+from exporter.vip.sources import Sources
 
 BUCKETS = (1, 2, 5, 10, 20, 60, 300, 3600)
 """Upper bounds of the histograms of handovers and lags, in seconds."""
@@ -86,8 +85,7 @@ class Vip:
         self._now = at
         self._services: dict[ServiceRef, ServiceIntent] = {}
         self._intent: ServiceIntent | None = None
-        self._beliefs = {source: Belief() for source in BELIEVED}
-        self._lease_expires: Nanoseconds | None = None
+        self._sources = Sources(world.settle)
         self._claims = Claims(
             at=at,
             evidence=self,
@@ -106,32 +104,27 @@ class Vip:
         """A node to which a move was counted while the wire was mute: the wire's own move to it is that same move."""
         self._takeover: Nanoseconds | None = None
         """The first frame of the wire's present holder."""
-        self._awaited: set[Source] = set()
-        """The sources that have not followed the present take-over yet."""
         self._lag_open = False
         self._announcements: Counter[Kind] = Counter()
         self._sightings: Counter[str] = Counter()
         self._last_announcement: Nanoseconds | None = None
-        self._failing: dict[Check, Nanoseconds] = {}
-        self._mismatches: dict[Check, Nanoseconds] = {}
+        self._mismatches = Mismatches(world.settle, lambda name, fields, since: self._emit(name, fields, since=since))
         self._probe_tokens = PROBE_BURST
         self._probe_refilled = at
 
-    # --- time ----------------------------------------------------------------------------------------------------------
+    # --- time ---------------------------------------------------------------------------------------------------------
 
     def next_due(self) -> Nanoseconds | None:
-        dues = [
-            self._failing[check] + self._world.settle + 1 for check in self._failing if check not in self._mismatches
-        ]
-        if (due := self._claims.next_due()) is not None:
-            dues.append(due)
-        if self._lease_expires is not None and self._lease_expires >= self._now:
-            dues.append(self._lease_expires + 1)
-        if (news := self._undecided_news()) is not None:
-            dues.append(news + self._world.settle)
-        if (end := self._retired_until()) is not None:
-            dues.append(end)
-        return min(dues, default=None)
+        expiry = self._sources.lease_expires
+        news = self._undecided_news()
+        dues = (
+            self._claims.next_due(),
+            self._mismatches.next_due(),
+            expiry + 1 if expiry is not None and expiry >= self._now else None,
+            news + self._world.settle if news is not None else None,
+            self._retired_until(),
+        )
+        return min((due for due in dues if due is not None), default=None)
 
     def advance(self, to: Nanoseconds) -> None:
         """Handle what falls due until `to`; the core calls it for each due moment, in the order of time."""
@@ -153,7 +146,7 @@ class Vip:
             return None
         return max(self.retired_at, self._last_announcement or 0) + self._claims.silence
 
-    # --- inputs ---------------------------------------------------------------------------------------------------------
+    # --- inputs -------------------------------------------------------------------------------------------------------
 
     def sight(self, at: Nanoseconds, sighting: Sighting) -> bool:
         """Take a frame; the result says whether anything but an age or a count may have changed."""
@@ -205,7 +198,7 @@ class Vip:
             if self._intent is not None and self._intent.service == service:
                 self._use_intent(next(reversed(self._services.values())))
             return
-        self._beliefs[Source.ANNOTATION].forget()
+        self._sources[Source.ANNOTATION].forget()
         self.retired_at = self._now
         self._review()
 
@@ -215,22 +208,17 @@ class Vip:
         self._learn(Source.ANNOTATION, intent.vip_host)
 
     def take_lease(self, holder: str, expires: Nanoseconds | None) -> None:
-        self._lease_expires = expires
+        self._sources.lease_expires = expires
         self._learn(Source.LEASE, holder)
 
     def take_bound(self, devices: tuple[str, ...]) -> None:
         self._learn(Source.LOCAL, self.this_node if devices else "")
 
     def _learn(self, source: Source, name: str) -> None:
-        belief = self._beliefs[source]
-        before = belief.changed_at
-        belief.learn(self._now, self._world.nodes.canonical(name) if name else "")
-        if belief.changed_at != before and self._takeover is not None:
-            if source is Source.ANNOTATION and self._lag_open:
-                self._observe_lag(self._now - self._takeover)
-            if source in self._awaited and self._now - self._takeover <= self._world.settle:
-                self._awaited.discard(source)
-                belief.matched = belief.changed_at
+        canonical = self._world.nodes.canonical(name) if name else ""
+        changed = self._sources.learn(self._now, source, canonical, takeover=self._takeover)
+        if changed and source is Source.ANNOTATION and self._lag_open and self._takeover is not None:
+            self._observe_lag(self._now - self._takeover)
         self._claims.reconsider(self._now)
         self._review()
 
@@ -246,7 +234,7 @@ class Vip:
     def restore_capture(self) -> None:
         self._claims.restore_capture(self._now)
 
-    # --- what the other sources know of a MAC: `Evidence` ---------------------------------------------------------------
+    # --- what the other sources know of a MAC: `Evidence` -------------------------------------------------------------
 
     def node_of(self, mac: Mac) -> str:
         return "" if self._is_hwaddr(mac) else self._world.nodes.node_of(mac)
@@ -263,15 +251,15 @@ class Vip:
     def changed_to(self, mac: Mac, *, old: Mac, since: Nanoseconds) -> bool:
         return any(
             belief.has_news(since) and self._may_be(mac, belief.node) and not self._is_node(old, belief.node)
-            for source, belief in self._beliefs.items()
-            if source is not Source.LEASE or self._lease_fresh
+            for source, belief in self._sources.items()
+            if source is not Source.LEASE or self._sources.lease_fresh(self._now)
         )
 
     def vouches_for_holder(self, mac: Mac, *, since: Nanoseconds) -> bool:
         # Only the lease: it is renewed every few seconds, while an annotation may be a leftover.
-        lease = self._beliefs[Source.LEASE]
+        lease = self._sources[Source.LEASE]
         return (
-            self._lease_fresh
+            self._sources.lease_fresh(self._now)
             and bool(lease.node)
             and (lease.changed_at is None or lease.changed_at < since)
             and self.class_of(mac) is ClaimantClass.UNRESOLVED
@@ -291,11 +279,7 @@ class Vip:
         """DHCP mode gives every node this MAC, so it names none of them."""
         return self._intent is not None and self._intent.mode is Mode.DHCP and self._intent.hwaddr == mac
 
-    # --- the fused holder ------------------------------------------------------------------------------------------------
-
-    @property
-    def _lease_fresh(self) -> bool:
-        return self._beliefs[Source.LEASE].known and (self._lease_expires is None or self._now <= self._lease_expires)
+    # --- the fused holder ---------------------------------------------------------------------------------------------
 
     def _node_of_claim(self, claim: Claim | None) -> str:
         if claim is None:
@@ -304,20 +288,17 @@ class Vip:
 
     def _believed(self) -> tuple[Source | None, str]:
         """The strongest source beside the wire that names a node."""
-        lease, annotation = self._beliefs[Source.LEASE], self._beliefs[Source.ANNOTATION]
-        candidates = (
-            (Source.LEASE, lease.node if self._lease_fresh else ""),
-            (Source.ANNOTATION, annotation.node if self._lease_fresh or not lease.known else ""),
-            (Source.LOCAL, self._beliefs[Source.LOCAL].node),
+        named = (
+            (source, node) for source, node in self._sources.named(self._now) if not self._is_outdated(source, node)
         )
-        return next(((source, node) for source, node in candidates if node and not self._is_outdated(source)), (None, ""))
+        return next(named, (None, ""))
 
-    def _is_outdated(self, source: Source) -> bool:
+    def _is_outdated(self, source: Source, node: str) -> bool:
         """The wire has just moved and this source has not followed yet: it still names the holder from before."""
         move = self._last_move
         if source is Source.LOCAL or move is None or move.at != self._takeover or self._is_shared:
             return False
-        return self._now - move.at <= self._world.settle and same_node(self._beliefs[source].node, move.origin)
+        return self._now - move.at <= self._world.settle and same_node(node, move.origin)
 
     def _fused(self) -> tuple[Source | None, str]:
         if node := self._node_of_claim(self._claims.wire_holder):
@@ -332,7 +313,29 @@ class Vip:
     def _review(self) -> None:
         """Draw the conclusions from a change of anything: moves that only other sources show, and mismatches."""
         self._follow_names()
-        self._compare()
+        self._mismatches.update(self._now, failures(self._facts()))
+
+    def _facts(self) -> Facts:
+        wire, named = self._claims.wire_holder, dict(self._sources.named(self._now))
+        return Facts(
+            observer=self.this_node,
+            intent=self._intent,
+            intent_fresh=self._world.intent_fresh,
+            state=self._claims.state,
+            wire_mac=wire.mac if wire else None,
+            wire_class=self._claims.class_of(wire) if wire else None,
+            wire_node=self._node_of_claim(wire),
+            lease=named.get(Source.LEASE, ""),
+            annotation=self._sources[Source.ANNOTATION].node,
+            local=self._sources[Source.LOCAL].node,
+            believed=self._believed()[1],
+            still_announced=next((vip.address for vip in self.predecessors if vip.is_announced), None),
+        )
+
+    @property
+    def is_announced(self) -> bool:
+        """Somebody announces it."""
+        return self._claims.announced
 
     def _follow_names(self) -> None:
         source, node = self._fused()
@@ -343,7 +346,7 @@ class Vip:
             self._named = node
             return
         if self._named and not same_node(node, self._named):
-            if source is Source.ANNOTATION and self._beliefs[Source.LEASE].known:
+            if source is Source.ANNOTATION and self._sources[Source.LEASE].known:
                 return  # the lease is between two holders and will decide
             if state is not State.HELD and (due := self._undecided_news()) is not None:
                 if self._now < due + self._world.settle:
@@ -359,11 +362,11 @@ class Vip:
         source, node = self._believed()
         if source is None or not self._named or same_node(node, self._named):
             return None
-        return self._beliefs[source].since
+        return self._sources[source].since
 
     def _count_move(self, source: Source, node: str) -> None:
         self._moves += 1
-        since = self._beliefs[source].since if source is not Source.WIRE else self._now
+        since = self._sources[source].since if source is not Source.WIRE else self._now
         self._last_move = LastMove(since, self._named, node)
         self._emit(
             EventName.VIP_MOVED,
@@ -377,7 +380,7 @@ class Vip:
             since=since,
         )
 
-    # --- what the wire reports --------------------------------------------------------------------------------------------
+    # --- what the wire reports ----------------------------------------------------------------------------------------
 
     def _take_notice(self, notice: Notice) -> None:
         old = self.node_of(notice.old) if notice.old else ""
@@ -449,99 +452,32 @@ class Vip:
 
     def _news_of(self, since: Nanoseconds) -> str:
         """The node that a source went over to about now: the new holder's name where its MAC does not tell."""
-        return next((belief.node for belief in self._beliefs.values() if belief.has_news(since)), "")
+        return next((belief.node for _, belief in self._sources.items() if belief.has_news(since)), "")
 
     def _take_over(self, first: Nanoseconds) -> None:
         """The wire has a new holder: match the sources that already follow it, await the annotation."""
         self._takeover = first
-        self._awaited = set(self._beliefs)
+        followed = self._sources.follow(first)
         self._lag_open = self._claims.moves > 0
-        for source, belief in self._beliefs.items():
-            if belief.has_news(first - self._world.settle):
-                self._awaited.discard(source)
-                belief.matched = belief.changed_at
-                if source is Source.ANNOTATION and self._lag_open and belief.changed_at is not None:
-                    self._observe_lag(belief.changed_at - first)
+        changed_at = self._sources[Source.ANNOTATION].changed_at
+        if self._lag_open and Source.ANNOTATION in followed and changed_at is not None:
+            self._observe_lag(changed_at - first)
 
     def _observe_lag(self, lag: Nanoseconds) -> None:
         self._lag_open = False
         self._world.annotation_lag.observe(max(0, lag))
 
-    # --- mismatches and requirements ----------------------------------------------------------------------------------------
-
-    def _compare(self) -> None:
-        """Start and end mismatches; one that settles within the settle time never starts."""
-        now = self._now
-        for check, (failing, values) in self._checks().items():
-            if failing:
-                since = self._failing.setdefault(check, now)
-                if check not in self._mismatches and now - since > self._world.settle:
-                    self._mismatches[check] = since
-                    self._emit(EventName.MISMATCH_STARTED, {"check": check, **values}, since=since)
-            elif self._failing.pop(check, None) is not None and (since_or_none := self._mismatches.pop(check, None)):
-                self._emit(EventName.MISMATCH_ENDED, {"check": check, **values}, since=since_or_none)
-
-    def _checks(self) -> Mapping[Check, tuple[bool, Mapping[str, FieldValue]]]:
-        annotation = self._beliefs[Source.ANNOTATION].node if self._world.intent_fresh else ""
-        lease = self._beliefs[Source.LEASE].node if self._lease_fresh and self._world.intent_fresh else ""
-        wire = self._claims.wire_holder
-        node = self._node_of_claim(wire)
-        host = bool(annotation and node) and not same_node(annotation, node)
-        # The old node's own exporter sees the address still bound here while the holder is another.
-        holder = node or self._believed()[1]
-        bound = bool(self._beliefs[Source.LOCAL].node and holder) and not same_node(holder, self.this_node)
-        old = next((vip.address for vip in self.predecessors if vip.is_announced), None)
-        hwaddr = self._intent.hwaddr if self._intent else None
-        return {
-            Check.HOST: (host, {"annotation": annotation, "wire": node}),
-            Check.MAC: (self._mac_differs(wire, host=host), {"hwaddr": _text(hwaddr), "mac": self._wire_mac()}),
-            Check.LEASE: (
-                bool(lease and annotation) and not same_node(lease, annotation),
-                {"lease": lease, "annotation": annotation},
-            ),
-            Check.ADDRESS: (old is not None, {"announced": str(old or "")}),
-            Check.BOUND: (bound, {"bound_on": self.this_node, "holder": holder}),
-        }
-
-    def _mac_differs(self, wire: Claim | None, *, host: bool) -> bool:
-        """Whether the MAC on the wire contradicts the Service: what that means depends on mode and kube-vip's version."""
-        intent = self._intent
-        if wire is None or intent is None or not self._world.intent_fresh:
-            return False
-        if intent.mode is not Mode.DHCP or intent.hwaddr is None:
-            return host
-        if wire.mac == intent.hwaddr or intent.announces_hwaddr is False:
-            return False
-        if intent.announces_hwaddr:
-            return True
-        # The version is not known: a MAC of the holder is what kube-vip up to 0.8.1 announces, and one that may
-        # be the holder's proves nothing; only a MAC that is certainly another's does.
-        return host or self.class_of(wire.mac) in (ClaimantClass.FOREIGN, ClaimantClass.FHRP)
-
-    @property
-    def is_announced(self) -> bool:
-        return self._claims.announced
-
-    def _requirements(self) -> dict[Requirement, bool]:
-        met: dict[Requirement, bool] = {}
-        if self._world.nodes.has_address(self.address) is not None:
-            met[Requirement.DISTINCT_FROM_NODES] = not self._world.nodes.has_address(self.address)
-        if self._intent is not None and self._intent.service.namespace:
-            met[Requirement.LOAD_BALANCER_SERVICE] = any(intent.load_balancer for intent in self._services.values())
-        if self._world.intent_fresh and self._believed()[0] is not None and self._claims.state is not State.UNKNOWN:
-            met[Requirement.HEARD_HERE] = self._claims.state is not State.SILENT
-        return met
-
-    # --- what it shows --------------------------------------------------------------------------------------------------------
+    # --- what it shows ------------------------------------------------------------------------------------------------
 
     @property
     def vlan(self) -> int | None:
         return self._intent.vlan if self._intent else None
 
-    def snapshot(self) -> VipSnapshot:
+    def snapshot(self, now: Nanoseconds) -> VipSnapshot:
+        self._now = now
         source, node = self._fused()
         claims = self._claims
-        since = self._beliefs[source].since if source in self._beliefs else None
+        since = self._sources[source].since if source in BELIEVED else None
         if claims.wire_holder is not None and not self._is_shared:
             since = claims.holder_since
         return VipSnapshot(
@@ -557,7 +493,7 @@ class Vip:
             moves=self._moves,
             source_moves={
                 Source.WIRE: self._source_moves_wire,
-                **{source: belief.moves for source, belief in self._beliefs.items()},
+                **{source: belief.moves for source, belief in self._sources.items()},
             },
             mac_changes=claims.mac_changes,
             contests=claims.contests,
@@ -569,11 +505,15 @@ class Vip:
             sightings={kind: self._sightings[kind] for kind in SIGHTING_KINDS},
             period=claims.period,
             claimants=tuple(self._claimant(claim) for claim in claims.live.values()),
-            listed_claimants=tuple(self._claimant(claim) for claim in claims.listed()),
+            listed_claimants=tuple(self._claimant(claim) for claim in claims.listed(now)),
             claims={kind: claims.begun[kind] for kind in ClaimantClass},
             claimants_overflow=claims.overflow,
-            mismatches=tuple(Mismatch(check, since) for check, since in self._mismatches.items()),
-            requirements=self._requirements(),
+            mismatches=self._mismatches.current(),
+            requirements=requirements(
+                self._facts(),
+                is_node_address=self._world.nodes.has_address(self.address),
+                load_balancer=self._has_load_balancer(),
+            ),
             intent_stale=None if self._intent is None else not self._world.intent_fresh,
         )
 
@@ -585,14 +525,19 @@ class Vip:
             live=claim.mac in self._claims.live,
         )
 
+    def _has_load_balancer(self) -> bool | None:
+        if self._intent is None or not self._intent.service.namespace:
+            return None
+        return any(intent.load_balancer for intent in self._services.values())
+
     def _source_holders(self) -> tuple[SourceHolder, ...]:
         wire = self._claims.wire_holder
         holders = []
         if wire is not None:
             node = self._node_of_claim(wire)
             holders.append(SourceHolder(Source.WIRE, node, format_mac(wire.mac), self._claims.holder_since))
-        for source, belief in self._beliefs.items():
-            if belief.node and (source is not Source.LEASE or self._lease_fresh):
+        for source, belief in self._sources.items():
+            if belief.node and (source is not Source.LEASE or self._sources.lease_fresh(self._now)):
                 holders.append(SourceHolder(source, belief.node, "", belief.since))
         return tuple(holders)
 

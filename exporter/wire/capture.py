@@ -1,7 +1,7 @@
 """Captures on one interface, in a thread of its own, and delivers sightings as they come.
 
-The thread outlives whatever happens to the interface: it says that it hears nothing, and goes on once it can. Nothing is
-ever sent.
+The thread outlives whatever happens to the interface: it says that it hears nothing, and goes on once it can.
+Nothing is ever sent.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Capture:
         device: the interface's name.
         decoder: this capture's own; its watched addresses are the first ones, `watch` replaces them.
         clock: the time line of all that is delivered.
-        deliver: called in the capture thread with sightings and with each `CaptureChanged`, in the order of their times.
+        deliver: called in the capture thread with sightings and each `CaptureChanged`, in the order of their times.
         buffer_bytes: the kernel's receive buffer.
         on_error: called in the capture thread with a constant message and the exception; capture goes on.
         open_source: what to read from.
@@ -152,6 +152,10 @@ class Capture:
     def _notify(self) -> None:
         os.eventfd_write(self._wake, 1)
 
+    def _calm(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.eventfd_read(self._wake)
+
     def _open(self) -> FrameSource:
         self._vips = self._wanted
         self._decoder.watch(self._vips)
@@ -172,6 +176,7 @@ class Capture:
                 self._lose("capture failed")
             if not self._stopping:
                 select.select([self._wake], [], [], pause)
+                self._calm()
                 pause = min(2 * pause, LONGEST_PAUSE)
         self._close()
 
@@ -183,8 +188,7 @@ class Capture:
         next_check = self._clock.now() + CHECK_INTERVAL
         while not self._stopping:
             poller.poll(CHECK_INTERVAL / 1e6)
-            with contextlib.suppress(BlockingIOError):
-                os.eventfd_read(self._wake)
+            self._calm()
             if self._wanted is not self._vips:
                 self._change_filter(source)
             try:

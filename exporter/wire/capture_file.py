@@ -13,6 +13,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, NamedTuple, Protocol, Self, cast
 
 from exporter.vip.model import Nanoseconds, Sighting
@@ -157,7 +158,7 @@ class CaptureFile:
 
     def _open(self, path: str | os.PathLike[str]) -> _Peekable:
         try:
-            file = open(path, "rb")  # noqa: SIM115 - closed by close()
+            file = Path(path).open("rb")  # noqa: SIM115 - closed by close()
         except FileNotFoundError:
             raise CaptureFileError(f"{self.name}: there is no such file") from None
         except PermissionError:

@@ -41,7 +41,7 @@ class CapturedFrame(NamedTuple):
     stripped_tag: int | None
 
 
-class CaptureNotPermitted(Exception):
+class CaptureNotPermitted(Exception):  # noqa: N818 - it names the state to report
     """The process may not capture. The message is one line for the user."""
 
 

@@ -1,8 +1,8 @@
 """The one place that imports scapy: it reads and writes the records of capture files and composes frames.
 
-Not used on the way of live frames, where dissecting costs a hundred times what `decode` does. Whoever imports this module
-does so where it is needed, since scapy takes a quarter of a second and 20 MiB. What scapy would complain about on
-standard error is found out and reported by the caller instead.
+Not used on the way of live frames, where dissecting costs a hundred times what `decode` does. Whoever imports this
+module does so where it is needed, since scapy takes a quarter of a second and 20 MiB. What scapy would complain about
+on standard error is found out and reported by the caller instead.
 """
 
 from __future__ import annotations

@@ -178,7 +178,11 @@ def test_garbage_in_a_watch_is_counted_and_the_truth_listed_again(cluster: Clust
 def test_garbage_within_an_object_does_no_harm(cluster: Cluster) -> None:
     watcher = cluster.watch()
     cluster.watching()
-    odd = {"spec": 7, "status": [], "metadata": {"name": "ingress-expose", "namespace": "kube-system", "annotations": 5}}
+    odd = {
+        "spec": 7,
+        "status": [],
+        "metadata": {"name": "ingress-expose", "namespace": "kube-system", "annotations": 5},
+    }
     cluster.api.interrupt_watches(event("MODIFIED", odd) + b"\n\n")
     eventually(lambda: cluster.inbox.hosts() == ["node1", ""])
     cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
@@ -397,9 +401,7 @@ class TestStop:
             assert len(cluster.inbox.inputs) == delivered
 
     def test_stop_without_start_and_twice(self, cluster: Cluster) -> None:
-        watcher = ClusterWatcher(
-            clock=Clock(), deliver=cluster.inbox, kubeconfig=str(cluster.kubeconfig)
-        )
+        watcher = ClusterWatcher(clock=Clock(), deliver=cluster.inbox, kubeconfig=str(cluster.kubeconfig))
         watcher.stop()
         watcher.stop()
 

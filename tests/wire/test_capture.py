@@ -8,16 +8,17 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
 
-from exporter.clock import Clock
+from exporter.clock import STEP, Clock
 from exporter.vip.model import SECOND, CaptureChanged, Input, IPAddress, Kind, Sighting
 from exporter.wire import craft
 from exporter.wire.capture import Capture
 from exporter.wire.decode import Decoder, IgnoreReason
+from exporter.wire.frame_source import PacketSocket
 from tests import netns
 from tests.wire.frames import (
     MAC,
@@ -75,11 +76,11 @@ class Heard:
         until(lambda: len(self.sightings) >= count)
         return self.sightings
 
-    def await_up(self, up: bool, within: float = 2.0) -> None:
+    def await_up(self, up: bool, within: float = 5.0) -> None:
         until(lambda: self.changes != [] and self.changes[-1].up is up, within)
 
 
-def until(condition: Callable[[], bool], within: float = 2.0) -> None:
+def until(condition: Callable[[], bool], within: float = 5.0) -> None:
     deadline = time.monotonic() + within
     while not condition():
         assert time.monotonic() < deadline, "it has not come true in time"
@@ -125,6 +126,8 @@ def test_hears_a_kernel(wire: netns.Wire, start: Start) -> None:
             Path(f"/proc/sys/net/{family}/conf/{netns.DEVICE}/{switch}").write_text("1", encoding="ascii")
         Path(f"/proc/sys/net/ipv6/conf/{netns.DEVICE}/disable_ipv6").write_text("0", encoding="ascii")
     netns.ip("-n", wire.there, "address", "add", f"{VIP}/24", "dev", netns.DEVICE)
+    wire.set_link("down", wire.there)
+    wire.set_link("up", wire.there)
     netns.ip("-n", wire.there, "address", "add", f"{VIP6}/64", "dev", netns.DEVICE)
     expected = {(VIP, Kind.REQUEST), (VIP6, Kind.PROBE), (VIP6, Kind.NA)}
     until(lambda: {(sighting.vip, sighting.kind) for sighting in heard.sightings} >= expected, within=5)
@@ -159,14 +162,14 @@ def test_times_are_the_kernels(wire: netns.Wire, start: Start) -> None:
     heard = start()
     heard.hold.clear()
     wire.send([REQUEST])
-    time.sleep(0.1)
+    time.sleep(0.3)
     before = clock.now()
     wire.send([REPLY])
     after = clock.now()
     time.sleep(0.3)
     heard.hold.set()
     late = heard.await_sightings(2)[1]
-    assert before - SECOND // 200 <= late.at <= after + SECOND // 200
+    assert before - STEP <= late.at <= after + STEP
 
 
 def test_nothing_stray_at_the_start(wire: netns.Wire, start: Start) -> None:
@@ -248,7 +251,7 @@ def test_link_down_and_up(wire: netns.Wire, start: Start) -> None:
     """A link that goes down is reported at once, and within a second it is heard again."""
     heard = start()
     wire.set_link("down")
-    heard.await_up(False, within=0.2)
+    heard.await_up(False, within=0.5)
     assert not heard.capture.stats().up
     assert heard.changes[-1].reason == "interface down"
     wire.set_link("up")
@@ -273,7 +276,7 @@ def test_deleted_and_created_again(wire: netns.Wire, start: Start) -> None:
     """An interface that is deleted and comes back is captured on again within a second."""
     heard = start()
     wire.disconnect()
-    heard.await_up(False, within=0.6)
+    heard.await_up(False, within=1.0)
     time.sleep(1.2)
     wire.connect()
     heard.await_up(True, within=1.0)
@@ -283,7 +286,7 @@ def test_deleted_and_created_again(wire: netns.Wire, start: Start) -> None:
     assert heard.capture.stats().reopens == 1
 
 
-def test_replaced_under_traffic(wire: netns.Wire, start: Start) -> None:
+def test_replaced(wire: netns.Wire, start: Start) -> None:
     """An interface replaced between two looks at it is noticed, though its name never seemed to go."""
     heard = start()
     wire.disconnect()
@@ -325,6 +328,26 @@ def test_missing_at_the_start(wire: netns.Wire, start: Start) -> None:
     heard.await_sightings(1)
     assert [(change.up, change.reason) for change in heard.changes] == [(False, "interface missing"), (True, "")]
     assert heard.capture.stats().reopens == 0
+
+
+def test_waiting_costs_nothing(wire: netns.Wire, start: Start) -> None:
+    """Waiting for an interface takes a few attempts a second, new addresses or not; they hold when it comes."""
+    attempts = 0
+
+    def counted(device: str, vips: Iterable[IPAddress], buffer_bytes: int) -> PacketSocket:
+        nonlocal attempts
+        attempts += 1
+        return PacketSocket(device, vips, buffer_bytes)
+
+    wire.disconnect()
+    heard = start({}, up=False, open_source=counted)
+    heard.capture.watch(WATCHED)
+    time.sleep(1)
+    assert 2 <= attempts <= 8
+    wire.connect()
+    heard.await_up(True)
+    wire.send([REQUEST])
+    heard.await_sightings(1)
 
 
 def test_changes_come_in_time_order(wire: netns.Wire, start: Start) -> None:
@@ -393,7 +416,7 @@ def test_stops_at_once(start: Start) -> None:
     heard = start()
     began = time.monotonic()
     assert heard.capture.stop()
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 0.5
     assert not heard.capture.alive
     assert not heard.capture.stats().up
 
@@ -405,7 +428,7 @@ def test_stops_while_the_interface_is_missing(wire: netns.Wire, start: Start) ->
     time.sleep(0.5)
     began = time.monotonic()
     assert heard.capture.stop()
-    assert time.monotonic() - began < 0.2
+    assert time.monotonic() - began < 0.5
 
 
 def test_never_sends(wire: netns.Wire, start: Start) -> None:
@@ -423,7 +446,7 @@ def test_never_sends(wire: netns.Wire, start: Start) -> None:
 
 
 WITHOUT_THE_CAPABILITY = """
-    from exporter.clock import Clock
+    from exporter.clock import STEP, Clock
     from exporter.wire.capture import Capture, CaptureNotPermitted
     from exporter.wire.decode import Decoder
 

@@ -251,7 +251,7 @@ def test_any_bytes(frame: bytes, tag: int | None, outgoing: bool) -> None:
 
 @given(bent())
 def test_bent_frames(frame: bytes) -> None:
-    """A frame damaged anywhere has an outcome; a sighting is of a watched address and of a MAC that someone can have."""
+    """A frame damaged anywhere has an outcome; a sighting is of a watched address and of a possible MAC."""
     outcome = Decoder(WATCHED).decode(memoryview(frame), AT)
     if isinstance(outcome, Sighting):
         assert outcome.vip in WATCHED

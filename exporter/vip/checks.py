@@ -1,0 +1,136 @@
+"""What is compared with what: the mismatches between sources, and the documented requirements of a VIP."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from exporter.vip.model import (
+    Check,
+    ClaimantClass,
+    EventName,
+    IPAddress,
+    Mac,
+    Mode,
+    Nanoseconds,
+    Requirement,
+    ServiceIntent,
+    State,
+    format_mac,
+)
+from exporter.vip.nodes import same_node
+from exporter.vip.snapshot import FieldValue, Mismatch
+
+Emit = Callable[[EventName, Mapping[str, FieldValue], Nanoseconds], None]
+"""Told the name, the fields and since when."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Facts:
+    """All that is compared, as of one moment. An empty name: that source names nobody, or cannot be believed."""
+
+    observer: str
+    intent: ServiceIntent | None
+    intent_fresh: bool
+    state: State
+    wire_mac: Mac | None
+    wire_class: ClaimantClass | None
+    wire_node: str
+    lease: str
+    annotation: str
+    local: str
+    believed: str
+    """The strongest source beside the wire."""
+    still_announced: IPAddress | None
+    """An address that the Service had before and that somebody still announces."""
+
+
+def failures(facts: Facts) -> dict[Check, Mapping[str, FieldValue] | None]:
+    """Every check, with the values that contradict each other; None where nothing does.
+
+    What Kubernetes says is compared only while it is fresh, for stale intent contradicts nobody.
+    """
+    annotation = facts.annotation if facts.intent_fresh else ""
+    lease = facts.lease if facts.intent_fresh else ""
+    holder = facts.wire_node or facts.believed
+    host = _differ(annotation, facts.wire_node)
+    hwaddr = facts.intent.hwaddr if facts.intent else None
+    return {
+        Check.HOST: {"annotation": annotation, "wire": facts.wire_node} if host else None,
+        Check.MAC: {"mac": _text(facts.wire_mac), "hwaddr": _text(hwaddr)} if _mac_differs(facts, host=host) else None,
+        Check.LEASE: {"lease": lease, "annotation": annotation} if _differ(lease, annotation) else None,
+        Check.ADDRESS: {"announced": str(facts.still_announced)} if facts.still_announced else None,
+        # Seen by the exporter on the node that kept the address when it lost the VIP.
+        Check.BOUND: {"bound_on": facts.local, "holder": holder} if _differ(facts.local, holder) else None,
+    }
+
+
+def _differ(one: str, other: str) -> bool:
+    return bool(one and other) and not same_node(one, other)
+
+
+def _mac_differs(facts: Facts, *, host: bool) -> bool:
+    """Whether the MAC on the wire contradicts the Service: what that means depends on mode and kube-vip's version."""
+    intent = facts.intent
+    if facts.wire_mac is None or intent is None or not facts.intent_fresh:
+        return False
+    if intent.mode is not Mode.DHCP or intent.hwaddr is None:
+        return host
+    if facts.wire_mac == intent.hwaddr or intent.announces_hwaddr is False:
+        return False
+    if intent.announces_hwaddr:
+        return True
+    # The version is not known. Up to kube-vip 0.8.1 a MAC of the holder is right, and one that may be the holder's
+    # proves nothing; only a MAC that is certainly somebody else's contradicts.
+    return host or facts.wire_class in (ClaimantClass.FOREIGN, ClaimantClass.FHRP)
+
+
+def requirements(facts: Facts, *, is_node_address: bool | None, load_balancer: bool | None) -> dict[Requirement, bool]:
+    """The requirements that something can be said of.
+
+    Args:
+        is_node_address: whether the VIP is a node's own address; None: the nodes' addresses are not known.
+        load_balancer: whether a Service of that type has the VIP; None: no Service is known.
+    """
+    met: dict[Requirement, bool] = {}
+    if is_node_address is not None:
+        met[Requirement.DISTINCT_FROM_NODES] = not is_node_address
+    if load_balancer is not None:
+        met[Requirement.LOAD_BALANCER_SERVICE] = load_balancer
+    if facts.believed and facts.intent_fresh and facts.state is not State.UNKNOWN:
+        met[Requirement.HEARD_HERE] = facts.state is not State.SILENT
+    return met
+
+
+class Mismatches:
+    """The checks over time: one that fails for longer than the settle time is a mismatch, until it holds again."""
+
+    def __init__(self, settle: Nanoseconds, emit: Emit) -> None:
+        self._settle = settle
+        self._emit = emit
+        self._failing: dict[Check, Nanoseconds] = {}
+        self._started: set[Check] = set()
+
+    def next_due(self) -> Nanoseconds | None:
+        waiting = [since for check, since in self._failing.items() if check not in self._started]
+        return min(waiting) + self._settle + 1 if waiting else None
+
+    def update(self, now: Nanoseconds, failing: Mapping[Check, Mapping[str, FieldValue] | None]) -> None:
+        for check, values in failing.items():
+            if values is None:
+                since = self._failing.pop(check, None)
+                if since is not None and check in self._started:
+                    self._started.discard(check)
+                    self._emit(EventName.MISMATCH_ENDED, {"check": check}, since)
+                continue
+            since = self._failing.setdefault(check, now)
+            if check not in self._started and now - since > self._settle:
+                self._started.add(check)
+                self._emit(EventName.MISMATCH_STARTED, {"check": check, **values}, since)
+
+    def current(self) -> tuple[Mismatch, ...]:
+        return tuple(Mismatch(check, self._failing[check]) for check in Check if check in self._started)
+
+
+def _text(mac: Mac | None) -> str:
+    return "" if mac is None else format_mac(mac)
