@@ -65,7 +65,7 @@ class Moment:
     at: words.At
     addresses: tuple[IPAddress, ...] | Unchanged = UNCHANGED
     vip_host: str | Unchanged = UNCHANGED
-    hwaddr: Mac | None | Unchanged = UNCHANGED
+    hwaddr: Mac | Unchanged | None = UNCHANGED
     lease_holder: str | Unchanged = UNCHANGED
 
     def change(self, said: Said) -> Said:

@@ -134,11 +134,11 @@ class Loop(Generic[T]):
             stage = "watch"
             while not self._woken.is_set():
                 version = self._watch(version)
-            return 0.0
         except ClusterError as error:
             return self._failed(stage, error)
         except Exception as error:  # noqa: BLE001 - the thread must outlive a defect
             return self._failed(stage, ClusterError(Reason.INTERNAL, repr(error)))
+        return 0.0
 
     def _list(self) -> str:
         version, items = _listed(self._open(self._client.list(self.target), watching=False).read())

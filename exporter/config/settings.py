@@ -1,4 +1,4 @@
-"""The settings, all of them: what each is called, accepts, defaults to and does; every way to set one derives from here.
+"""The settings, all of them: what each is called, accepts, defaults to and does; each way to set one derives from here.
 
 `Config` is the table and its typed result at once: each field carries the `Setting` that it comes from.
 """

@@ -1,4 +1,4 @@
-"""Read one configuration value from its text, and say what would have been accepted; knows nothing of where text is from.
+"""Read one configuration value from its text, and say what would be accepted; knows nothing of where text is from.
 
 Each parser takes the text as written and raises ValueError when it will not do. The error's message, if it has one,
 is a hint on this very text; what is accepted in general stands beside the parser, in its `Kind`.

@@ -122,7 +122,7 @@ class Change:
     after: Json | None
 
 
-class Refusal(Exception):
+class RefusedError(Exception):
     def __init__(self, code: int, reason: str, message: str) -> None:
         super().__init__(message)
         self.status: Json = {
@@ -219,8 +219,8 @@ class KubeAPI:
             "clusters": [{"name": "lab", "cluster": {"server": self.url}}],
             "users": [{"name": "lab", "user": user}],
         }
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
-            json.dump(content, file, indent=2)
+        path.touch(mode=0o600)
+        path.write_text(json.dumps(content, indent=2), encoding="utf-8")
         return path
 
     # --- objects -------------------------------------------------------------------------------------------------
@@ -300,7 +300,7 @@ class KubeAPI:
     def open_watches(self) -> int:
         return self._watches
 
-    def _next_fault(self, request: Request) -> Fault | None:
+    def take_fault(self, request: Request) -> Fault | None:
         """The fault that befalls this request, counted as used."""
         with self._changed:
             for fault in self._faults:
@@ -310,7 +310,7 @@ class KubeAPI:
                     return fault
         return None
 
-    def _wait_for_healing(self, fault: Fault) -> None:
+    def wait_until_healed(self, fault: Fault) -> None:
         with self._changed:
             while self._server is not None and any(one is fault for one in self._faults):
                 self._changed.wait()
@@ -320,9 +320,9 @@ class KubeAPI:
 
     # --- answers -------------------------------------------------------------------------------------------------
 
-    def _authorize(self, header: str, request: Request) -> None:
+    def authorize(self, header: str, request: Request) -> None:
         if self.token is not None and header.split(None, 1)[1:] != [self.token]:
-            raise Refusal(401, "Unauthorized", "Unauthorized")
+            raise RefusedError(401, "Unauthorized", "Unauthorized")
         if self.rules is None:
             return
         for rule in self.rules:
@@ -333,16 +333,18 @@ class KubeAPI:
                 and (not rule.names or request.pinned in rule.names)
             ):
                 return
-        raise Refusal(403, "Forbidden", f"cannot {request.verb} resource {request.resource!r} {request.pinned}".strip())
+        raise RefusedError(
+            403, "Forbidden", f"cannot {request.verb} resource {request.resource!r} {request.pinned}".strip()
+        )
 
-    def _get(self, request: Request) -> Json:
+    def get_object(self, request: Request) -> Json:
         with self._changed:
             found = self._objects.get((request.resource, request.namespace, request.name))
         if found is None:
-            raise Refusal(404, "NotFound", f'{request.resource} "{request.name}" not found')
+            raise RefusedError(404, "NotFound", f'{request.resource} "{request.name}" not found')
         return found
 
-    def _list(self, request: Request) -> Json:
+    def list_objects(self, request: Request) -> Json:
         spec = RESOURCES[request.resource]
         with self._changed:
             items = [obj for key, obj in sorted(self._objects.items()) if key[0] == request.resource]
@@ -354,11 +356,11 @@ class KubeAPI:
             "items": [obj for obj in items if _selects(request, obj)],
         }
 
-    def _watch(self, request: Request, connection: _Connection) -> None:
+    def stream_changes(self, request: Request, connection: _Connection) -> None:
         """Stream changes until the client's timeout, an ending, or the stop of the server."""
         asked = request.query.get("resourceVersion", "")
         if not asked.isdecimal() and asked:
-            raise Refusal(400, "BadRequest", f"invalid resource version {asked!r}")
+            raise RefusedError(400, "BadRequest", f"invalid resource version {asked!r}")
         until = time.monotonic() + float(request.query.get("timeoutSeconds") or 1800)
         bookmarks = request.query.get("allowWatchBookmarks") in ("true", "1")
         with self._changed:
@@ -367,12 +369,12 @@ class KubeAPI:
             lines: list[bytes] = []
             if seen == 0:
                 seen = self._version
-                lines = [_event("ADDED", obj) for obj in self._list(request)["items"]]
+                lines = [_event("ADDED", obj) for obj in self.list_objects(request)["items"]]
             self._watches += 1
         try:
             connection.begin_stream()
             if seen < self._compacted:
-                gone = Refusal(410, "Expired", f"too old resource version: {seen} ({self._compacted})")
+                gone = RefusedError(410, "Expired", f"too old resource version: {seen} ({self._compacted})")
                 lines, until = [_event("ERROR", gone.status)], 0.0
             bookmark = time.monotonic() + self.bookmark_seconds
             ending: Ending | None = None
@@ -394,8 +396,9 @@ class KubeAPI:
                         if bookmarks and time.monotonic() >= bookmark:
                             lines.append(_bookmark(request, seen))
                             bookmark = time.monotonic() + self.bookmark_seconds
-                    for line, ending in self._interrupts[interrupt:]:
+                    for line, how in self._interrupts[interrupt:]:
                         lines.append(line)
+                        ending = ending or how
                     interrupt = len(self._interrupts)
                     if not lines and ending is None:
                         self._changed.wait(max(0.01, min(until - time.monotonic(), bookmark - time.monotonic(), 0.1)))
@@ -488,41 +491,40 @@ class _Connection(BaseHTTPRequestHandler):
         try:
             request = _understand(self.path)
             api.requests.append(request)
-            fault = api._next_fault(request)
-            if fault is not None and self._suffer(fault, request):
+            fault = api.take_fault(request)
+            if fault is not None and self._suffer(fault):
                 return
-            api._authorize(self.headers.get("Authorization", ""), request)
+            api.authorize(self.headers.get("Authorization", ""), request)
             if request.verb == "watch":
-                api._watch(request, self)
+                api.stream_changes(request, self)
             else:
-                self._answer(200, api._get(request) if request.verb == "get" else api._list(request))
-        except Refusal as refusal:
+                self._answer(200, api.get_object(request) if request.verb == "get" else api.list_objects(request))
+        except RefusedError as refusal:
             self._answer(refusal.status["code"], refusal.status)
 
     def _refuse_write(self) -> None:
         self.server.api.writes.append(f"{self.command} {self.path}")
         self.close_connection = True
-        self._answer(405, Refusal(405, "MethodNotAllowed", "nobody may write here").status)
+        self._answer(405, RefusedError(405, "MethodNotAllowed", "nobody may write here").status)
 
-    do_POST = do_PUT = do_PATCH = do_DELETE = _refuse_write
+    do_POST = do_PUT = do_PATCH = do_DELETE = _refuse_write  # noqa: N815 - http.server looks for these names
 
-    def _suffer(self, fault: Fault, request: Request) -> bool:
+    def _suffer(self, fault: Fault) -> bool:
         """Let the fault happen; False: answer rightly after all."""
         match fault.flaw:
             case Flaw.STATUS:
-                raise Refusal(fault.status, "Injected", "injected by the lab")
+                raise RefusedError(fault.status, "Injected", "injected by the lab")
             case Flaw.RESET:
                 self.reset()
             case Flaw.SILENT:
-                self.server.api._wait_for_healing(fault)
+                self.server.api.wait_until_healed(fault)
                 self.reset()
             case Flaw.SLOW:
                 time.sleep(fault.seconds)
                 return False
             case Flaw.RAW:
                 self.begin_stream()
-                if fault.body:
-                    self.send_chunk(fault.body)
+                self.send_chunk(fault.body)
                 self.end_stream()
         return True
 
@@ -541,7 +543,8 @@ class _Connection(BaseHTTPRequestHandler):
         self.end_headers()
 
     def send_chunk(self, data: bytes) -> None:
-        self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+        if data:  # an empty chunk is the end
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
 
     def end_stream(self) -> None:
         self.wfile.write(b"0\r\n\r\n")
@@ -567,10 +570,10 @@ def _understand(target: str) -> Request:
     )
     spec = RESOURCES.get(match["res"]) if match else None
     if match is None or spec is None or spec.api != match["api"]:
-        raise Refusal(404, "NotFound", "the server could not find the requested resource")
+        raise RefusedError(404, "NotFound", "the server could not find the requested resource")
     for term in filter(None, query.get("fieldSelector", "").split(",")):
         if not re.match(r"metadata\.name(space)?!?=", term):
-            raise Refusal(400, "BadRequest", f"field label not supported: {term}")
+            raise RefusedError(400, "BadRequest", f"field label not supported: {term}")
     watch = query.get("watch") in ("true", "1")
     verb = "get" if match["name"] else "watch" if watch else "list"
     return Request(verb, match["res"], match["ns"] or "", match["name"] or "", query)

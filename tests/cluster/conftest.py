@@ -84,9 +84,19 @@ class Cluster:
         self.inbox = Inbox()
         self.watchers: list[ClusterWatcher] = []
 
-    def watch(self, *, timing: Timing = FAST, services: Sequence[ServiceRef] = (SERVICE,)) -> ClusterWatcher:
+    def watch(
+        self,
+        *,
+        timing: Timing = FAST,
+        services: Sequence[ServiceRef] = (SERVICE,),
+        deliver: Callable[[Sequence[Input]], None] | None = None,
+    ) -> ClusterWatcher:
         watcher = ClusterWatcher(
-            clock=Clock(), deliver=self.inbox, kubeconfig=str(self.kubeconfig), services=services, timing=timing
+            clock=Clock(),
+            deliver=deliver or self.inbox,
+            kubeconfig=str(self.kubeconfig),
+            services=services,
+            timing=timing,
         )
         self.watchers.append(watcher)
         watcher.start()

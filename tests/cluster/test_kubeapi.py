@@ -49,14 +49,8 @@ def version(obj: dict[str, Any]) -> int:
 
 def events(core: client.CoreV1Api, since: object, *, seconds: int = 1, **options: Any) -> list[tuple[str, str | None]]:
     """Type and name of what a watch sends until it ends."""
-    stream = watch.Watch().stream(
-        core.list_namespaced_service,
-        "a",
-        resource_version=str(since),
-        timeout_seconds=seconds,
-        deserialize=False,
-        **options,
-    )
+    options = {"resource_version": str(since), "timeout_seconds": seconds, "deserialize": False} | options
+    stream = watch.Watch().stream(core.list_namespaced_service, "a", **options)
     return [(one["type"], one["object"]["metadata"].get("name")) for one in stream]
 
 
@@ -128,7 +122,7 @@ def test_compacted_version_is_gone_and_the_listed_one_is_not(api: KubeAPI, core:
     old = version(put(api, "one"))
     api.compact()
     with pytest.raises(client.ApiException) as raised:
-        events(core, old)
+        events(core, old, deserialize=True)
     assert raised.value.status == 410
     assert events(core, core.list_namespaced_service("a").metadata.resource_version) == []
 
@@ -138,7 +132,7 @@ def test_history_is_bounded(api: KubeAPI, core: client.CoreV1Api) -> None:
     for index in range(1100):
         put(api, "one", index=str(index))
     with pytest.raises(client.ApiException) as raised:
-        events(core, old)
+        events(core, old, deserialize=True)
     assert raised.value.status == 410
 
 

@@ -6,6 +6,7 @@ import json
 import socket
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,9 +15,9 @@ import pytest
 from exporter.clock import Clock
 from exporter.cluster.errors import Reason
 from exporter.cluster.watch import DEFAULT_SERVICES, ClusterWatcher
-from exporter.lab.kubeapi import Ending, Fault, Flaw, KubeAPI, Rule
-from exporter.vip.model import ServiceGone, ServiceRef, ServiceSeen
-from tests.cluster.conftest import FAST, SERVICE, Cluster, eventually, service
+from exporter.lab.kubeapi import Ending, Fault, Flaw, Rule
+from exporter.vip.model import Input, ServiceGone, ServiceRef
+from tests.cluster.conftest import FAST, Cluster, eventually, service
 
 
 def errors(watcher: ClusterWatcher) -> dict[Reason, int]:
@@ -52,7 +53,7 @@ def test_relist_delivers_only_what_changed(cluster: Cluster) -> None:
         cluster.watching()
         before = watcher.status().last_sync["services"]
         watcher.relist()
-        eventually(lambda before=before: watcher.status().last_sync["services"] > before)  # type: ignore[misc]
+        eventually(lambda before=before: watcher.status().last_sync["services"] > before)
     assert cluster.inbox.hosts() == ["node1"]
     assert errors(watcher) == {}
 
@@ -260,7 +261,7 @@ def test_failures_are_repeated_ever_more_slowly(cluster: Cluster) -> None:
 
 def test_rbac_limited_to_one_service_by_name_is_enough(cluster: Cluster) -> None:
     cluster.api.rules = [Rule("services", ("list", "watch"), "kube-system", ("ingress-expose",))]
-    watcher = cluster.watch()
+    cluster.watch()
     cluster.watching()
     assert cluster.inbox.hosts() == ["node1"]
     other = cluster.watch(services=[ServiceRef("kube-system", "rke2-traefik")])
@@ -300,26 +301,22 @@ def test_broken_kubeconfig_is_retried_until_it_is_mended(cluster: Cluster) -> No
 
 
 def test_consumer_that_raises_gets_the_change_again(cluster: Cluster) -> None:
-    deliver, calls = cluster.inbox, []
+    calls: list[Sequence[Input]] = []
 
-    class Fussy:
-        def __call__(self, inputs: object) -> None:
-            calls.append(inputs)
-            if len(calls) == 1:
-                raise RuntimeError("not now")
-            deliver(inputs)  # type: ignore[arg-type]
+    def deliver(inputs: Sequence[Input]) -> None:
+        calls.append(inputs)
+        if len(calls) == 1:
+            raise RuntimeError("not now")
+        cluster.inbox(inputs)
 
-    watcher = ClusterWatcher(
-        clock=Clock(),
-        deliver=Fussy(),
-        kubeconfig=str(cluster.kubeconfig),
-        services=[SERVICE],
-        timing=FAST,
-    )
-    cluster.watchers.append(watcher)
-    watcher.start()
+    watcher = cluster.watch(deliver=deliver)
     eventually(lambda: cluster.inbox.hosts() == ["node1"])
     assert errors(watcher) == {Reason.INTERNAL: 1}
+
+
+def ticked(watcher: ClusterWatcher) -> bool:
+    watcher.tick()
+    return True
 
 
 class TestFreshness:
@@ -339,10 +336,10 @@ class TestFreshness:
         cluster.watching()
         cluster.api.inject(Fault(flaw=Flaw.SILENT))
         silent = time.monotonic()
-        eventually(lambda: watcher.tick() or cluster.inbox.freshness() == [True, False])  # type: ignore[func-returns-value]
+        eventually(lambda: ticked(watcher) and cluster.inbox.freshness() == [True, False])
         assert time.monotonic() - silent < 0.8
         cluster.api.heal()
-        eventually(lambda: watcher.tick() or cluster.inbox.freshness() == [True, False, True])  # type: ignore[func-returns-value]
+        eventually(lambda: ticked(watcher) and cluster.inbox.freshness() == [True, False, True])
         assert watcher.status().up
 
     def test_server_that_never_answered_is_stale_after_the_same_time(self, cluster: Cluster) -> None:
@@ -350,7 +347,7 @@ class TestFreshness:
         watcher = cluster.watch(timing=self.QUICK)
         watcher.tick()
         assert cluster.inbox.freshness() == []
-        eventually(lambda: watcher.tick() or cluster.inbox.freshness() == [False])  # type: ignore[func-returns-value]
+        eventually(lambda: ticked(watcher) and cluster.inbox.freshness() == [False])
 
     def test_answer_that_trickles_for_ever_is_abandoned(self, cluster: Cluster) -> None:
         """Each byte resets the read timeout, so only silence of whole answers can tell."""
@@ -360,7 +357,7 @@ class TestFreshness:
             good = cluster.kubeconfig.read_text()
             cluster.kubeconfig.write_text(good.replace(cluster.api.url, f"http://127.0.0.1:{port}"))
             watcher = cluster.watch(timing=self.QUICK)
-            eventually(lambda: watcher.tick() or sum(errors(watcher).values()))  # type: ignore[func-returns-value]
+            eventually(lambda: ticked(watcher) and sum(errors(watcher).values()))
             assert cluster.inbox.freshness() in ([], [False])
 
 
