@@ -137,7 +137,7 @@ class Config:
     intent_file: Path | None = _setting(
         "intent.file",
         values.PATH,
-        help="YAML file that names the VIPs and nodes, for machines without Kubernetes.",
+        help="YAML file that names the VIPs and nodes, for machines without Kubernetes. SIGHUP reads it anew.",
         unset="the VIPs come from Kubernetes",
     )
     intent_stale_after: Nanoseconds = _setting(

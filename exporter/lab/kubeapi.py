@@ -504,7 +504,8 @@ class _Connection(BaseHTTPRequestHandler):
 
     def _refuse_write(self) -> None:
         self.server.api.writes.append(f"{self.command} {self.path}")
-        self.close_connection = True
+        # A body left unread would reset the connection under the answer.
+        self.rfile.read(int(self.headers.get("Content-Length") or 0))
         self._answer(405, RefusedError(405, "MethodNotAllowed", "nobody may write here").status)
 
     do_POST = do_PUT = do_PATCH = do_DELETE = _refuse_write  # noqa: N815 - http.server looks for these names

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from typing import NoReturn
 
 from exporter.lab.lab import Lab
 from exporter.lab.program import Sample
@@ -40,8 +41,8 @@ class LiveStage:
 
     @property
     def sent(self) -> Mapping[str, Sequence[float]]:
-        senders = {**self._lab.nodes, SPOOFER: self._lab.spoofer}
-        return {name: [at / SECOND - self._start for at in sender.sent] for name, sender in senders.items()}
+        times = {name: node.sent for name, node in self._lab.nodes.items()} | {SPOOFER: self._lab.spoofer.sent}
+        return {name: [at / SECOND - self._start for at in sent] for name, sent in times.items()}
 
     def perform(self, act: Act) -> None:
         match act.verb:
@@ -86,6 +87,17 @@ class LiveStage:
     def seconds_of(self, row: Row) -> float:
         return (datetime.fromisoformat(row["time"]) - self._started).total_seconds()
 
+    def follow(self, tell: Callable[[Row], None]) -> NoReturn:
+        """Tell events as they come, for ever.
+
+        Raises:
+            ProgramError: the exporter does not answer any more.
+        """
+        while True:
+            for row in self._news():
+                tell(row)
+            time.sleep(POLL_SECONDS)
+
     def _news(self) -> list[Row]:
         """The events that were not there the last time."""
         rows = {json.dumps(row, sort_keys=True): row for row in self._lab.program.events()}
@@ -113,5 +125,5 @@ def read_observed(samples: Sequence[Sample]) -> Observed:
         overflow=total("vip_claimants_overflow_total"),
         mismatches=total("vip_mismatch"),
         heard=total("vip_announcements_total"),
-        series=len(ours),
+        series=sum(sample.name != "vip_claimant_info" for sample in ours),
     )

@@ -25,6 +25,8 @@ from exporter.wire import craft
 START = datetime(2025, 1, 1, 12, tzinfo=UTC)
 FLOOD_RATE = 200.0
 """Spoofed frames a second: enough to overflow, few enough to judge the capture at each step anew."""
+ANNOTATION_LAG = 0.02
+"""Seconds between the first frame and vipHost: kube-vip up to 0.8 announces first."""
 
 
 class ReplayError(Exception):
@@ -71,7 +73,8 @@ class OfflineStage:
             case Verb.TAKE_OVER | Verb.SPLIT_BRAIN | Verb.ANNOUNCE:
                 self._senders[act.node] = _Sender(self._rounds[act.node], self._period, self.now)
         if act.verb is Verb.TAKE_OVER:
-            self._timeline.append({"at": _moment(self.now), "vipHost": act.node})
+            moment = START + timedelta(seconds=self.now + ANNOTATION_LAG)
+            self._timeline.append({"at": moment.isoformat(), "vipHost": act.node})
 
     def wait(self, duration: float) -> None:
         self.now += duration
@@ -130,10 +133,6 @@ class OfflineStage:
         craft.write_capture(self.capture, ((start + seconds(at), frame) for at, frame in self._packets))
         vip = {"address": str(VIP), "mode": Mode.STATIC.value, "service": str(SERVICE), "timeline": self._timeline}
         self.intent.write_text(yaml.safe_dump({"vips": [vip]}), encoding="utf-8")
-
-
-def _moment(at: float) -> str:
-    return (START + timedelta(seconds=at)).isoformat()
 
 
 def _chatter() -> Iterator[tuple[bytes, ...]]:

@@ -22,6 +22,7 @@ from exporter.lab.network import DEVICE, Host
 PORT = 10150
 READY_SECONDS = 20.0
 STOP_SECONDS = 5.0
+LAST_LINES = 20
 
 _SAMPLE = re.compile(r"(?P<name>[a-z_]+)(?:\{(?P<labels>.*)\})? (?P<value>\S+)")
 _LABEL = re.compile(r'([a-z_]+)="((?:[^"\\]|\\.)*)"')
@@ -110,9 +111,9 @@ class Program:
             except ProgramError as error:
                 problem = str(error)
             if self.process is not None and (status := self.process.poll()) is not None:
-                raise ProgramError(f"ended with exit status {status}")
+                raise ProgramError(f"the exporter ended with exit status {status}\n{self.last_words()}")
             if time.monotonic() > until:
-                raise ProgramError(f"not ready after {READY_SECONDS:.0f} s: {problem}")
+                raise ProgramError(f"not ready after {READY_SECONDS:.0f} s: {problem}\n{self.last_words()}")
             time.sleep(0.05)
 
     def get(self, path: str) -> str:
@@ -129,6 +130,11 @@ class Program:
                 raise ProgramError(f"{path}: {error.code} {error.read().decode().strip()}") from None
         except OSError as error:
             raise ProgramError(f"{path}: {error}") from None
+
+    def last_words(self) -> str:
+        """The end of what it wrote."""
+        lines = self.log.read_text(encoding="utf-8", errors="replace").splitlines()
+        return "\n".join(lines[-LAST_LINES:])
 
     def samples(self) -> list[Sample]:
         """Everything on /metrics."""

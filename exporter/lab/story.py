@@ -19,7 +19,7 @@ SERVICE = ServiceRef("kube-system", "ingress-expose")
 SPOOFER = "spoofer"
 """Who floods; it shares the last node's interface."""
 MOST_SERIES = 45
-"""For one VIP, however many MACs announce it."""
+"""For one VIP, beside the list of its claimants, which has an end of its own."""
 
 Row = Mapping[str, Any]
 """An event, as the exporter's log, API and replay show it."""
@@ -72,7 +72,7 @@ class Observed:
     heard: int
     """Announcements since the start."""
     series: int = 0
-    """Of this VIP, on /metrics; 0 where nothing is served."""
+    """Of this VIP on /metrics, the list of its claimants apart; 0 where nothing is served."""
 
     def __str__(self) -> str:
         holder = f"{self.state} · holder {self.holder or 'unknown'}"
@@ -90,6 +90,8 @@ class Expected:
     claimants: range
     events: tuple[EventName, ...]
     """All that it tells in the step, in this order."""
+    moved: tuple[str, str] | None = None
+    """The nodes that the move was from and to, where there was one."""
     overflow: bool = False
     """It has turned MACs away."""
 
@@ -104,6 +106,8 @@ class Expected:
             ("events", " ".join(str(row["event"]) for row in events), " ".join(self.events)),
             ("overflow", observed.overflow > 0, self.overflow),
         ]
+        moves = [(row["from"], row["to"]) for row in events if row["event"] == EventName.VIP_MOVED]
+        pairs += [("move", move, self.moved) for move in moves]
         found = [
             f"{name} is {said or 'none'}, not {wanted or 'none'}" for name, said, wanted in pairs if said != wanted
         ]
@@ -123,6 +127,11 @@ class Step:
     lasts: Callable[[float], float]
     """Given the period: seconds after the last act within which the exporter must say what is expected."""
     expected: Expected
+
+
+def lasts(period: float) -> float:
+    """Seconds that the whole story takes at most."""
+    return sum(step.lasts(period) + period * (1 + sum(act.after for act in step.acts)) for step in STORY)
 
 
 class Stage(Protocol):
@@ -169,12 +178,18 @@ STORY: tuple[Step, ...] = (
         acts=(Act(node="node-1", verb=Verb.RELEASE), Act(node="node-2", verb=Verb.TAKE_OVER, after=1)),
         lasts=grace,
         expected=Expected(
-            state=State.HELD, holder="node-2", moves=1, contests=0, claimants=_ONE, events=(EventName.VIP_MOVED,)
+            state=State.HELD,
+            holder="node-2",
+            moves=1,
+            contests=0,
+            claimants=_ONE,
+            events=(EventName.VIP_MOVED,),
+            moved=("node-1", "node-2"),
         ),
     ),
     Step(
         title="A split brain",
-        lesson="Two that go on beyond the grace time: one contest, not a move per frame.",
+        lesson="Two go on beyond the grace time: one contest, not a move per frame.",
         acts=(Act(node="node-3", verb=Verb.SPLIT_BRAIN),),
         lasts=lambda period: grace(period) + 2 * period,
         expected=Expected(

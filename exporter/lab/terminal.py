@@ -53,6 +53,11 @@ class Terminal:
         for part in textwrap.wrap(text, self.width - indent) or [""]:
             self._write(" " * indent + self._styled(part, style))
 
+    def verbatim(self, text: str, style: Style = Style.PLAIN) -> None:
+        """Text of another program, as it is."""
+        for line in text.splitlines():
+            self._write(self._styled(line, style))
+
     def pair(self, name: str, value: str, style: Style = Style.PLAIN) -> None:
         """A name and what it stands for. Never wrapped, so that an address can be clicked."""
         self._write(f"{self._styled(f'{name:<9}', Style.DIM)}{self._styled(value, style)}")

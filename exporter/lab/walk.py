@@ -91,7 +91,9 @@ class Walk:
         for failure in self.failures:
             self.terminal.verdict(failure, good=False)
         if not self.failures:
-            text = f"At all {len(STORY)} steps the exporter said what it should; it heard {self._heard:,} announcements."
+            text = (
+                f"At all {len(STORY)} steps the exporter said what it should; it heard {self._heard:,} announcements."
+            )
             self.terminal.verdict(text, good=True)
 
 

@@ -47,9 +47,13 @@ def version(obj: dict[str, Any]) -> int:
     return int(obj["metadata"]["resourceVersion"])
 
 
-def events(core: client.CoreV1Api, since: object, *, seconds: int = 1, **options: Any) -> list[tuple[str, str | None]]:
-    """Type and name of what a watch sends until it ends."""
-    options = {"resource_version": str(since), "timeout_seconds": seconds, "deserialize": False} | options
+def events(
+    api: KubeAPI, core: client.CoreV1Api, since: object, *, seconds: int = 0, **options: Any
+) -> list[tuple[str, str | None]]:
+    """Type and name of what a watch sends until it ends; by default, in 0.3 s."""
+    options = {"resource_version": str(since), "timeout_seconds": seconds or 30, "deserialize": False} | options
+    if not seconds:
+        threading.Timer(0.3, api.interrupt_watches, (b"", Ending.PROPER)).start()
     stream = watch.Watch().stream(core.list_namespaced_service, "a", **options)
     return [(one["type"], one["object"]["metadata"].get("name")) for one in stream]
 
@@ -93,38 +97,38 @@ def test_watch_sends_what_happened_since_the_version(api: KubeAPI, core: client.
     put(api, "other", namespace="b")
     api.delete("services", "a", "one")
     expected = [("MODIFIED", "one"), ("ADDED", "two"), ("DELETED", "one")]
-    assert events(core, first) == expected
-    assert events(core, first, field_selector="metadata.name=two") == [("ADDED", "two")]
-    assert events(core, 0) == [("ADDED", "two")]
+    assert events(api, core, first) == expected
+    assert events(api, core, first, field_selector="metadata.name=two") == [("ADDED", "two")]
+    assert events(api, core, 0) == [("ADDED", "two")]
 
 
 def test_object_that_leaves_a_label_selection_is_deleted_from_it(api: KubeAPI, core: client.CoreV1Api) -> None:
     first = version(put(api, "one", app="x"))
     put(api, "one", app="y")
-    assert events(core, first, label_selector="app=x") == [("DELETED", "one")]
-    assert events(core, first, label_selector="app=y") == [("ADDED", "one")]
+    assert events(api, core, first, label_selector="app=x") == [("DELETED", "one")]
+    assert events(api, core, first, label_selector="app=y") == [("ADDED", "one")]
 
 
 def test_version_of_the_future_is_silent(api: KubeAPI, core: client.CoreV1Api) -> None:
     future = version(put(api, "one")) + 100
-    threading.Timer(0.3, put, (api, "two")).start()
-    assert events(core, future) == []
+    threading.Timer(0.1, put, (api, "two")).start()
+    assert events(api, core, future) == []
 
 
 def test_bookmarks_are_sent_only_to_who_asks(api: KubeAPI, core: client.CoreV1Api) -> None:
-    api.bookmark_seconds = 0.3
+    api.bookmark_seconds = 0.1
     first = version(put(api, "one"))
-    assert set(events(core, first, allow_watch_bookmarks=True)) == {("BOOKMARK", None)}
-    assert events(core, first) == []
+    assert set(events(api, core, first, allow_watch_bookmarks=True)) == {("BOOKMARK", None)}
+    assert events(api, core, first) == []
 
 
 def test_compacted_version_is_gone_and_the_listed_one_is_not(api: KubeAPI, core: client.CoreV1Api) -> None:
     old = version(put(api, "one"))
     api.compact()
     with pytest.raises(client.ApiException) as raised:
-        events(core, old, deserialize=True)
+        events(api, core, old, deserialize=True)
     assert raised.value.status == 410
-    assert events(core, core.list_namespaced_service("a").metadata.resource_version) == []
+    assert events(api, core, core.list_namespaced_service("a").metadata.resource_version) == []
 
 
 def test_history_is_bounded(api: KubeAPI, core: client.CoreV1Api) -> None:
@@ -132,17 +136,17 @@ def test_history_is_bounded(api: KubeAPI, core: client.CoreV1Api) -> None:
     for index in range(1100):
         put(api, "one", index=str(index))
     with pytest.raises(client.ApiException) as raised:
-        events(core, old, deserialize=True)
+        events(api, core, old, deserialize=True)
     assert raised.value.status == 410
 
 
 def test_watch_ends_in_order_on_time_and_on_demand(api: KubeAPI, core: client.CoreV1Api) -> None:
     first = version(put(api, "one"))
     started = time.monotonic()
-    assert events(core, first, seconds=1) == []
+    assert events(api, core, first, seconds=1) == []
     assert 0.9 < time.monotonic() - started < 2
     threading.Timer(0.2, api.interrupt_watches, (b"", Ending.PROPER)).start()
-    assert events(core, first, seconds=30) == []
+    assert events(api, core, first, seconds=30) == []
 
 
 @pytest.mark.parametrize(("token", "status"), [("secret", None), ("wrong", 401), (None, None)])
@@ -160,7 +164,7 @@ def test_rbac_by_name_needs_the_name_in_the_field_selector(api: KubeAPI, core: c
     first = version(put(api, "one"))
     api.rules = [Rule("services", ("list", "watch"), "a", ("one",))]
     assert names(core.list_namespaced_service("a", field_selector="metadata.name=one")) == ["one"]
-    assert events(core, first, field_selector="metadata.name=one") == []
+    assert events(api, core, first, field_selector="metadata.name=one") == []
     refused = (
         lambda: core.list_namespaced_service("a"),
         lambda: core.list_namespaced_service("a", field_selector="metadata.name=two"),
