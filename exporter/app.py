@@ -13,6 +13,7 @@ from contextlib import ExitStack
 
 from exporter import __version__, log
 from exporter.clock import Clock
+from exporter.cluster.client import find_configuration
 from exporter.cluster.intent_file import IntentFile
 from exporter.cluster.loop import Timing
 from exporter.cluster.watch import ClusterWatcher
@@ -46,7 +47,7 @@ class App:
 
     Raises:
         NoDefaultRouteError: no interface was named, and none can be chosen.
-        ClusterError: the Kubernetes credentials cannot be used.
+        ConfigurationError: no Kubernetes cluster is configured, or its kubeconfig is not there.
     """
 
     def __init__(self, config: Config, intent: IntentFile | None) -> None:
@@ -74,6 +75,7 @@ class App:
         ]
         self._cluster = None
         if config.kubernetes_enabled and intent is None:
+            find_configuration(str(config.kubernetes_kubeconfig or ""))
             self._cluster = ClusterWatcher(
                 clock=self._clock,
                 deliver=self._reconciler.deliver,

@@ -11,7 +11,7 @@ from queue import SimpleQueue
 
 from exporter import __version__, cli, log
 from exporter.app import App
-from exporter.cluster.errors import ClusterError
+from exporter.cluster.errors import ConfigurationError
 from exporter.cluster.intent_file import IntentFile, IntentFileError, read_intent_file
 from exporter.config import ArgumentParser, Config, ConfigError, add_arguments, parse, reload
 from exporter.publish.listen import ListenError
@@ -50,7 +50,7 @@ def _run(config: Config, intent: IntentFile | None, given: argparse.Namespace) -
     except CaptureNotPermitted as error:
         print(f"vip-exporter: {error}", file=sys.stderr)
         return cli.EX_NOPERM
-    except (NoDefaultRouteError, ClusterError) as error:
+    except (NoDefaultRouteError, ConfigurationError) as error:
         raise ConfigError([str(error)]) from None
     except ListenError as error:
         print(f"vip-exporter: {error}", file=sys.stderr)

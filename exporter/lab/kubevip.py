@@ -79,6 +79,10 @@ class KubeVip:
         self._thread = threading.Thread(target=self._announce, name=f"kube-vip on {self.host.name}", daemon=True)
         self._thread.start()
 
+    @property
+    def announces(self) -> bool:
+        return self._thread is not None
+
     def annotate(self) -> None:
         """Write what kube-vip writes on taking over; nothing ever takes it back."""
         annotations = {"kube-vip.io/vipHost": self.host.name}

@@ -23,9 +23,7 @@ SERVICE = ServiceRef("kube-system", "ingress-expose")
 PERIOD = 0.1
 
 # Destination, source, EtherType, htype, ptype, hlen, plen, op, sha, spa, tha, tpa.
-REPLY = bytes.fromhex(
-    "ffffffffffff 020000000011 0806 0001 0800 06 04 0002 020000000011 c0000264 020000000011 c0000264"
-)
+REPLY = bytes.fromhex("ffffffffffff 020000000011 0806 0001 0800 06 04 0002 020000000011 c0000264 020000000011 c0000264")
 REQUEST = bytes.fromhex(
     "ffffffffffff 020000000011 0806 0001 0800 06 04 0001 020000000011 c0000264 ffffffffffff c0000264"
 )
@@ -169,7 +167,5 @@ def test_ipv6_frames_are_unsolicited_advertisements() -> None:
 
 
 def annotations(api: KubeAPI) -> dict[str, str]:
-    stored = api.apply("services", {"metadata": {"namespace": "kube-system", "name": "unrelated"}})
-    assert stored
-    found: dict[str, str] = api._objects[("services", SERVICE.namespace, SERVICE.name)]["metadata"]["annotations"]
+    found: dict[str, str] = api.annotate("services", SERVICE.namespace, SERVICE.name, {})["metadata"]["annotations"]
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import subprocess
@@ -129,8 +128,7 @@ def test_without_root_it_says_so() -> None:
 
 
 def test_without_iproute2_it_says_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    path = os.environ["PATH"]
-    monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(LabUnavailableError, match="install iproute2"), Network():
-        pass
-    monkeypatch.setenv("PATH", path)
+    with monkeypatch.context() as patch, pytest.raises(LabUnavailableError, match="install iproute2"):
+        patch.setenv("PATH", str(tmp_path))
+        with Network():
+            pass

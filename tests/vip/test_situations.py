@@ -654,6 +654,17 @@ PERIODS = [
         {35: Shows("moving", "A", period=5), 40: Shows("held", "B", moves=1, period=3)},
     ),
     Row(
+        "a learned period that grows shorter: lapse and silence come by the new period, at their very moment",
+        announce("A", until=27, every=9) + announce("A", from_=27.5, until=29.5, every=0.5),
+        {
+            29.5: Shows("held", "A", claimants="A", period=0.5),
+            36.5 - JUST: Shows("held", "A", claimants="A"),
+            36.5: Shows("held", "A", claimants=""),
+            39.5: Shows("held", "A"),
+            39.5 + JUST: Shows("silent", events="vip_seen vip_silent"),
+        },
+    ),
+    Row(
         "configured beats learned: 10 s give 20 s of grace and 30 s until silent",
         announce("A", until=60, every=3),
         {
@@ -1276,6 +1287,12 @@ def test_claimant_slot_ends_after_ten_minutes() -> None:
     """After those 10 minutes it is listed no more."""
     run = play(interleave(announce("A", until=630), frames("X", 31)), until=632)
     assert [letter_of(claimant.mac) for claimant in run.vip().listed_claimants] == ["A"]
+
+
+def test_claimant_slot_ends_in_silence_too() -> None:
+    """Where nobody speaks any more, the slots end all the same."""
+    run = play(interleave(announce("A", until=30), frames("X", 31)), until=3600)
+    assert run.vip().listed_claimants == ()
 
 
 # --- requirements, Services, capture ----------------------------------------------------------------------------------

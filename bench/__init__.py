@@ -1,0 +1,1 @@
+"""Measures what the documentation claims: `python -m bench`. Nothing of it is part of the program."""
