@@ -119,6 +119,7 @@ def read_observed(samples: Sequence[Sample]) -> Observed:
     return Observed(
         state=label("vip_state", "state"),
         holder=label("vip_holder_info", "holder"),
+        mac=label("vip_holder_info", "mac"),
         moves=total("vip_moves_total"),
         contests=total("vip_contests_total"),
         claimants=total("vip_claimants"),

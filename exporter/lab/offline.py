@@ -105,6 +105,7 @@ class OfflineStage:
         observed = Observed(
             state=vip["state"],
             holder=vip["holder"] or "",
+            mac=vip["mac"] or "",
             moves=vip["moves"],
             contests=vip["contests"],
             claimants=len(vip["claimants"]),

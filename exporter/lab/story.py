@@ -12,6 +12,7 @@ from enum import StrEnum
 from ipaddress import IPv4Address
 from typing import Any, Protocol
 
+from exporter.lab.network import mac_of
 from exporter.vip.model import EventName, ServiceRef, State
 
 VIP = IPv4Address("192.0.2.100")
@@ -64,6 +65,8 @@ class Observed:
 
     state: str
     holder: str
+    mac: str
+    """The wire's holder; empty while it names none."""
     moves: int
     contests: int
     claimants: int
@@ -100,6 +103,7 @@ class Expected:
         pairs: list[tuple[str, object, object]] = [
             ("state", observed.state, self.state.value),
             ("holder", observed.holder, self.holder),
+            ("MAC", observed.mac, mac_of(self.holder).hex(":") if self.state is State.HELD else ""),
             ("moves", observed.moves, self.moves),
             ("contests", observed.contests, self.contests),
             ("mismatches", observed.mismatches, 0),

@@ -16,6 +16,7 @@ from exporter.lab.lab import Lab
 
 VIP = IPv4Address("192.0.2.100")
 VIP6 = IPv6Address("2001:db8::100")
+BOTH = (VIP, VIP6)
 PERIOD = 0.5
 GRACE = 7.0
 SILENCE = 10.0
@@ -56,6 +57,10 @@ class Scrape:
     def holder(self, vip: object = VIP) -> str:
         return self.label("vip_holder_info", "holder", vip=str(vip))
 
+    def mac(self, vip: object = VIP) -> str:
+        """The wire's holder."""
+        return self.label("vip_holder_info", "mac", vip=str(vip))
+
     def of(self, vip: object = VIP) -> int:
         """How many series the VIP has."""
         return sum(("vip", str(vip)) in labels for _, labels in self.series)
@@ -67,6 +72,8 @@ class Running:
     def __init__(self, lab: Lab, config: Path) -> None:
         self.lab = lab
         self.config = config
+        self.holder = "node-1"
+        """Who is to announce the VIPs, and alone, when a test begins."""
 
     def metrics(self) -> Scrape:
         families = text_string_to_metric_families(self.lab.program.get("/metrics"))
@@ -91,10 +98,9 @@ class Running:
                 pytest.fail(f"not within {within} s; last:\n{shown}\n\n{self.lab.program.last_words()}")
             time.sleep(0.05)
 
-    def hand_over(self, old: str, new: str) -> None:
-        """A clean move."""
-        self.lab.nodes[old].release()
-        self.lab.nodes[new].take_over()
+    def are(self, state: str) -> Callable[[Scrape], bool]:
+        """Whether both VIPs are in a state."""
+        return lambda scrape: all(scrape.state(vip) == state for vip in BOTH)
 
 
 @pytest.fixture(scope="module")

@@ -9,30 +9,27 @@ import time
 
 import pytest
 
-from exporter.lab.network import NODES, OBSERVER
-from tests.e2e.conftest import GRACE, PERIOD, SILENCE, VIP, VIP6, Running
-
-BOTH = (VIP, VIP6)
+from exporter.lab.network import NODES, OBSERVER, mac_of
+from tests.e2e.conftest import BOTH, GRACE, PERIOD, SILENCE, VIP, VIP6, Running, Scrape
 
 
 @pytest.fixture(autouse=True)
-def held_by_the_first_node(running: Running) -> None:
-    """Each test starts with node-1 as the one announcer of both VIPs."""
-    lab = running.lab
-    for name in NODES[1:]:
-        lab.nodes[name].release()
+def one_announces(running: Running) -> None:
+    """Each test starts with one node that announces both VIPs, and is known for it."""
+    lab, holder = running.lab, running.holder
     lab.spoofer.stop()
-    if lab.nodes["node-1"].host.name != running.metrics().holder() or not lab.nodes["node-1"].announces:
-        lab.nodes["node-1"].take_over()
-    running.eventually(
-        lambda scrape: all(
-            scrape.state(vip) == "held"
-            and scrape.holder(vip) == "node-1"
-            and scrape.value("vip_claimants", vip=str(vip)) == 1
-            for vip in BOTH
-        ),
-        within=GRACE + PERIOD,
-    )
+    for name in NODES:
+        if name != holder:
+            lab.nodes[name].release()
+    if not lab.nodes[holder].announces:
+        lab.nodes[holder].take_over()
+    mac = mac_of(holder).hex(":")
+
+    def settled(scrape: Scrape, vip: object) -> bool:
+        found = scrape.state(vip), scrape.holder(vip), scrape.mac(vip), scrape.value("vip_claimants", vip=str(vip))
+        return found == ("held", holder, mac, 1)
+
+    running.eventually(lambda scrape: all(settled(scrape, vip) for vip in BOTH), within=GRACE + PERIOD)
 
 
 def test_announcements_are_counted_by_kind(running: Running) -> None:
@@ -52,53 +49,49 @@ def test_announcements_are_counted_by_kind(running: Running) -> None:
 def test_clean_move(running: Running) -> None:
     """One move, with both names, and no contest; the annotation makes it settle at once."""
     before = running.metrics()
-    running.hand_over("node-1", "node-2")
+    running.lab.nodes["node-1"].release()
+    running.lab.nodes["node-2"].take_over()
+    running.holder = "node-2"
+    moved = before.total("vip_moves_total") + len(BOTH)
+    after = running.eventually(lambda scrape: scrape.total("vip_moves_total") == moved, within=0)
+    assert after.total("vip_contests_total") == before.total("vip_contests_total")
     for vip in BOTH:
-        moves = before.total("vip_moves_total", vip=str(vip)) + 1
-        scrape = running.eventually(
-            lambda scrape, vip=vip, moves=moves: scrape.total("vip_moves_total", vip=str(vip)) == moves,
-            within=1,
-        )
-        assert (scrape.state(vip), scrape.holder(vip)) == ("held", "node-2")
-        assert scrape.total("vip_contests_total", vip=str(vip)) == before.total("vip_contests_total", vip=str(vip))
+        assert (after.state(vip), after.holder(vip), after.mac(vip)) == ("held", "node-2", "02:00:00:00:00:12")
+        assert 0 <= (after.value("vip_last_handover_seconds", vip=str(vip)) or -1) < 1
         event = [row for row in running.events("vip_moved") if row["vip"] == str(vip)][-1]
         assert (event["from"], event["to"]) == ("node-1", "node-2")
         assert (event["from_mac"], event["to_mac"]) == ("02:00:00:00:00:11", "02:00:00:00:00:12")
-        assert 0 <= event["handover_seconds"] < 1
-    running.lab.nodes["node-2"].release()
-    running.lab.nodes["node-1"].take_over()
 
 
 def test_split_brain_and_heal(running: Running) -> None:
     """One contest however often the two interleave, no move; healed, the holder from before is the holder."""
-    # Clear of the last test's move: the old holder's frames just after one are only its overlap.
-    time.sleep(GRACE)
     before = running.metrics()
-    running.lab.nodes["node-2"].split_brain()
-    running.eventually(lambda scrape: all(scrape.state(vip) == "contested" for vip in BOTH), within=GRACE + 2 * PERIOD)
+    contests = before.total("vip_contests_total")
+    running.lab.nodes["node-3"].split_brain()
+    running.eventually(running.are("contested"), within=GRACE + 2 * PERIOD)
     time.sleep(4 * PERIOD)
     during = running.metrics()
-    for vip in BOTH:
-        assert during.total("vip_contests_total", vip=str(vip)) == before.total("vip_contests_total", vip=str(vip)) + 1
-        assert during.value("vip_claimants", vip=str(vip)) == 2
-    running.lab.nodes["node-2"].release()
-    after = running.eventually(lambda scrape: all(scrape.state(vip) == "held" for vip in BOTH), within=GRACE + PERIOD)
-    for vip in BOTH:
-        assert after.holder(vip) == "node-1"
-        for name in ("vip_moves_total", "vip_withdrawn_claims_total"):
-            assert after.total(name, vip=str(vip)) == before.total(name, vip=str(vip))
-        assert after.total("vip_contests_total", vip=str(vip)) == before.total("vip_contests_total", vip=str(vip)) + 1
+    assert during.total("vip_contests_total") == contests + len(BOTH)
+    assert [during.value("vip_claimants", vip=str(vip)) for vip in BOTH] == [2, 2]
+    assert [during.mac(vip) for vip in BOTH] == ["", ""]
+    running.lab.nodes["node-3"].release()
+    after = running.eventually(running.are("held"), within=GRACE + PERIOD)
+    assert [after.mac(vip) for vip in BOTH] == [before.mac(vip) for vip in BOTH]
+    assert after.total("vip_contests_total") == contests + len(BOTH)
+    for name in ("vip_moves_total", "vip_withdrawn_claims_total"):
+        assert after.total(name) == before.total(name)
 
 
 def test_silence_and_return(running: Running) -> None:
     before = running.metrics()
-    running.lab.nodes["node-1"].crash()
+    node = running.lab.nodes[running.holder]
+    node.crash()
     since = time.monotonic()
-    scrape = running.eventually(lambda scrape: all(scrape.state(vip) == "silent" for vip in BOTH), within=SILENCE)
+    scrape = running.eventually(running.are("silent"), within=SILENCE)
     assert time.monotonic() - since > SILENCE - 2 * PERIOD
     assert scrape.value("vip_claimants", vip=str(VIP)) == 0
-    running.lab.nodes["node-1"].announce()
-    after = running.eventually(lambda scrape: all(scrape.state(vip) == "held" for vip in BOTH), within=1)
+    node.announce()
+    after = running.eventually(running.are("held"), within=0)
     assert after.total("vip_moves_total") == before.total("vip_moves_total")
     assert running.events("vip_returned")[-1]["silence_seconds"] == pytest.approx(SILENCE, abs=3)
 
@@ -118,10 +111,10 @@ def test_spoof_flood(running: Running) -> None:
     assert scrape.of() <= first
     assert scrape.value("vip_claimants", vip=str(VIP)) == 16
     assert scrape.total("vip_claimants_overflow_total", vip=str(VIP)) > 10_000
-    assert scrape.holder() == "node-1"
+    assert scrape.holder() == running.holder
     assert scrape.state(VIP6) == "held"
     after = running.eventually(lambda scrape: scrape.state() == "held", within=GRACE + PERIOD)
-    assert after.holder() == "node-1"
+    assert after.mac() == before.mac()
     for name in ("vip_moves_total", "vip_withdrawn_claims_total"):
         assert after.total(name) == before.total(name)
     assert after.total("vip_contests_total", vip=str(VIP)) == before.total("vip_contests_total", vip=str(VIP)) + 1
@@ -135,10 +128,10 @@ def test_interface_down_and_up(running: Running) -> None:
     network = running.lab.network
     network.set_down(OBSERVER)
     scrape = running.eventually(lambda scrape: scrape.value("vip_exporter_capture_up", device="eth0") == 0, within=0)
-    running.eventually(lambda scrape: all(scrape.state(vip) == "unknown" for vip in BOTH), within=0)
+    running.eventually(running.are("unknown"), within=0)
     network.set_up(OBSERVER)
     scrape = running.eventually(lambda scrape: scrape.value("vip_exporter_capture_up", device="eth0") == 1, within=3)
-    scrape = running.eventually(lambda scrape: all(scrape.state(vip) == "held" for vip in BOTH), within=3)
+    scrape = running.eventually(running.are("held"), within=3)
     assert scrape.total("vip_moves_total") == before.total("vip_moves_total")
     assert scrape.total("vip_contests_total") == before.total("vip_contests_total")
     assert [row["event"] for row in running.events("capture_lost", "capture_restored")] == [
@@ -153,7 +146,7 @@ def test_interface_deleted_and_created_again(running: Running) -> None:
     network.detach(OBSERVER)
     running.eventually(lambda scrape: scrape.value("vip_exporter_capture_up", device="eth0") == 0, within=0)
     network.attach(OBSERVER)
-    scrape = running.eventually(lambda scrape: all(scrape.state(vip) == "held" for vip in BOTH), within=5)
+    scrape = running.eventually(running.are("held"), within=5)
     assert scrape.value("vip_exporter_capture_up", device="eth0") == 1
     reopens = "vip_exporter_capture_reopens_total"
     assert scrape.total(reopens) > before.total(reopens)
@@ -200,8 +193,8 @@ def test_stop_and_restart(running: Running) -> None:
     assert time.monotonic() - begun < 2
     running.lab.program.start()
     running.lab.program.wait_until_ready(str(VIP6))
-    scrape = running.eventually(lambda scrape: all(scrape.state(vip) == "held" for vip in BOTH), within=2)
-    assert [scrape.holder(vip) for vip in BOTH] == ["node-1", "node-1"]
+    scrape = running.eventually(running.are("held"), within=2)
+    assert [scrape.holder(vip) for vip in BOTH] == [running.holder] * 2
     assert scrape.total("vip_moves_total") == 0
 
 

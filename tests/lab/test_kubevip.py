@@ -89,11 +89,11 @@ def test_frames_are_those_of_kube_vip(nodes: dict[str, KubeVip], wire: socket.so
 def test_take_over_binds_and_annotates(network: Network, nodes: dict[str, KubeVip], api: KubeAPI) -> None:
     nodes["node-1"].take_over()
     assert "192.0.2.100/32" in addresses(network, "node-1")
-    assert annotations(api) == {"kube-vip.io/vipHost": "node-1"}
+    assert annotations_of(api) == {"kube-vip.io/vipHost": "node-1"}
     nodes["node-1"].release()
     nodes["node-2"].take_over()
     assert "192.0.2.100/32" not in addresses(network, "node-1")
-    assert annotations(api) == {"kube-vip.io/vipHost": "node-2"}
+    assert annotations_of(api) == {"kube-vip.io/vipHost": "node-2"}
     nodes["node-2"].release()
 
 
@@ -111,7 +111,7 @@ def test_crash_leaves_the_address(network: Network, nodes: dict[str, KubeVip], a
     nodes["node-1"].take_over()
     nodes["node-1"].crash()
     assert "192.0.2.100/32" in addresses(network, "node-1")
-    assert annotations(api) == {"kube-vip.io/vipHost": "node-1"}
+    assert annotations_of(api) == {"kube-vip.io/vipHost": "node-1"}
     nodes["node-1"].release()
 
 
@@ -120,7 +120,7 @@ def test_split_brain_is_not_annotated(nodes: dict[str, KubeVip], api: KubeAPI, w
     nodes["node-2"].split_brain()
     heard = {wire.recv(2048)[6:12].hex(":") for _ in range(6)}
     assert heard == {"02:00:00:00:00:11", "02:00:00:00:00:12"}
-    assert annotations(api) == {"kube-vip.io/vipHost": "node-1"}
+    assert annotations_of(api) == {"kube-vip.io/vipHost": "node-1"}
     for node in nodes.values():
         node.release()
 
@@ -166,6 +166,6 @@ def test_ipv6_frames_are_unsolicited_advertisements() -> None:
     )
 
 
-def annotations(api: KubeAPI) -> dict[str, str]:
+def annotations_of(api: KubeAPI) -> dict[str, str]:
     found: dict[str, str] = api.annotate("services", SERVICE.namespace, SERVICE.name, {})["metadata"]["annotations"]
     return found

@@ -13,7 +13,17 @@ from exporter.lab.story import STORY, Observed, lasts
 from exporter.lab.terminal import Style, Terminal
 from exporter.vip.model import EventName, State
 
-GOOD = Observed(state="held", holder="node-2", moves=1, contests=0, claimants=1, overflow=0, mismatches=0, heard=9)
+GOOD = Observed(
+    state="held",
+    holder="node-2",
+    mac="02:00:00:00:00:12",
+    moves=1,
+    contests=0,
+    claimants=1,
+    overflow=0,
+    mismatches=0,
+    heard=9,
+)
 MOVED = {"event": "vip_moved", "from": "node-1", "to": "node-2"}
 CLEAN_MOVE = next(step.expected for step in STORY if step.expected.moved)
 
@@ -61,6 +71,12 @@ def test_falls_back_where_no_lab_can_be_built(
         pytest.param(GOOD, [MOVED], [], id="as expected"),
         pytest.param(replace(GOOD, state="moving"), [MOVED], ["state is moving, not held"], id="state"),
         pytest.param(replace(GOOD, holder=""), [MOVED], ["holder is none, not node-2"], id="holder"),
+        pytest.param(
+            replace(GOOD, mac="02:00:00:00:00:11"),
+            [MOVED],
+            ["MAC is 02:00:00:00:00:11, not 02:00:00:00:00:12"],
+            id="MAC",
+        ),
         pytest.param(replace(GOOD, moves=2), [MOVED], ["moves is 2, not 1"], id="moves"),
         pytest.param(replace(GOOD, mismatches=1), [MOVED], ["mismatches is 1, not none"], id="mismatch"),
         pytest.param(replace(GOOD, claimants=3), [MOVED], ["claimants is 3, not 1 to 1"], id="claimants"),
@@ -139,5 +155,6 @@ def test_colours_only_where_somebody_sees_them(stream: io.StringIO, environ: dic
 
 def test_a_terminal_without_unicode_gets_ascii() -> None:
     raw = io.BytesIO()
-    Terminal(io.TextIOWrapper(raw, encoding="ascii")).verdict("node-1 → node-2 · é", good=True)
+    stream = io.TextIOWrapper(raw, encoding="ascii")
+    Terminal(stream).verdict("node-1 → node-2 · é", good=True)
     assert raw.getvalue() == b"+ node-1 > node-2 - ?\n"
