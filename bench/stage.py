@@ -7,25 +7,25 @@ from __future__ import annotations
 
 import os
 import re
-import resource
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address
 from pathlib import Path
-from typing import Self
 
+from bench.sender import Sender
 from exporter.lab.network import LabUnavailableError, inside, undisturbed
 
 DEVICE = "eth0"
+"""What either host calls its end of the cable."""
 VIPS = tuple(IPv4Address("192.0.2.100") + number for number in range(100))
-"""The addresses that an exporter can be told to watch."""
+"""What an exporter can be told to watch."""
 SECONDS_TO_START = 20.0
 SECONDS_TO_STOP = 5.0
 
@@ -33,37 +33,190 @@ _PORT = 10150
 _SOL_PACKET, _PACKET_QDISC_BYPASS = 263, 20
 
 
+@dataclass(frozen=True, slots=True)
 class Stage:
-    """A context manager: inside, the hosts are there; after it, however it ends, nothing of them is left.
+    listener: str
+    """The namespace with all that listens."""
+    speaker: str
+    """The namespace that the frames come from."""
+    directory: Path
+    """For files that nobody needs afterwards."""
 
-    Raises:
-        LabUnavailableError: on entering, where this machine or user does not allow it.
+    @property
+    def environment(self) -> dict[str, str]:
+        """For every program: nothing of what the user has told an exporter or Python.
+
+        Byte code is kept, as where the exporter is installed, but none that comes from elsewhere.
+        """
+        given = {key: value for key, value in os.environ.items() if not key.startswith(("VIP_EXPORTER_", "PYTHON"))}
+        return given | {"PYTHONPYCACHEPREFIX": str(self.directory / "bytecode")}
+
+    def intent_file(self, count: int) -> tuple[str, ...]:
+        """The arguments that make an exporter watch the first `count` of `VIPS`, without Kubernetes."""
+        path = self.directory / f"{count}.yaml"
+        path.write_text("vips:\n" + "".join(f"  - address: {vip}\n" for vip in VIPS[:count]), encoding="utf-8")
+        return ("--intent.file", str(path))
+
+    @contextmanager
+    def sender(self, frames: Sequence[bytes]) -> Iterator[Sender]:
+        """Sends frames to the listener."""
+        with inside(self.speaker, _open_outlet) as outlet:
+            yield Sender(outlet, frames)
+
+    @contextmanager
+    def run(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a program on the listener, its standard input and output piped; it is ended on leaving."""
+        process = inside(
+            self.listener,
+            # A process group of its own: a Ctrl-C is for us, who stop it in good order.
+            lambda: subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, process_group=0
+            ),
+        )
+        with process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+                try:
+                    process.wait(SECONDS_TO_STOP)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+    @contextmanager
+    def exporter(self, *arguments: str) -> Iterator[Exporter]:
+        """The exporter itself, from the moment that its process exists."""
+        begun = time.perf_counter()
+        command = (sys.executable, "-m", "exporter", "run", "--capture.interface", DEVICE)
+        options = ("--web.listen-address", f"127.0.0.1:{_PORT}", "--log.level", "error")
+        with self.run(*command, *options, *arguments) as process:
+            yield Exporter(self, process, begun)
+
+    def frames_received(self) -> int:
+        """How many frames the listener's interface has received so far, whoever wanted them."""
+        # The process's own directory would show the namespace of its first thread.
+        table = inside(self.listener, Path("/proc/thread-self/net/dev").read_text)
+        found = re.search(rf"^ *{DEVICE}: *\d+ +(\d+)", table, re.MULTILINE)
+        assert found is not None
+        return int(found[1])
+
+
+class Exporter:
+    """An exporter that runs, and what can be asked of it.
+
+    Args:
+        begun: when it was started, as `time.perf_counter` has it.
     """
 
-    def __init__(self) -> None:
-        self._listener, self._speaker = (f"vipb-{os.getpid()}-{name}" for name in ("listener", "speaker"))
+    def __init__(self, stage: Stage, process: subprocess.Popen[bytes], begun: float) -> None:
+        self.begun = begun
+        self.pid = process.pid
+        self._stage = stage
+        self._process = process
+        self._connection = HTTPConnection("127.0.0.1", _PORT, timeout=10)
 
-    def __enter__(self) -> Self:
-        if os.geteuid() != 0:
-            raise LabUnavailableError("network namespaces need root")
-        with ExitStack() as stack:
-            stack.push(self.__exit__)
-            for namespace in (self._listener, self._speaker):
-                _ip("netns", "add", namespace)
-                inside(namespace, _silence_ipv6)
-            ends = [("name", DEVICE, "netns", namespace) for namespace in (self._listener, self._speaker)]
-            _ip("link", "add", *ends[0], "type", "veth", "peer", *ends[1])
-            for namespace in (self._listener, self._speaker):
-                _ip("-n", namespace, "link", "set", "lo", "up")
-                _ip("-n", namespace, "link", "set", DEVICE, "up")
-            self.directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="vip-exporter-bench-")))
-            self._stack = stack.pop_all()
-        return self
+    def scrape(self) -> str:
+        """What /metrics says.
 
-    def __exit__(self, *_: object) -> None:
-        with undisturbed():
-            if hasattr(self, "_stack"):
-                self._stack.pop_all
-            for namespace in (self._listener, self._speaker):
-                with suppress(LabUnavailableError):
-                    _ip("netns", "delete", namespace)
+        Raises:
+            OSError: it does not serve.
+        """
+        status, body = self._get()
+        if status != 200:
+            raise ConnectionError(f"/metrics: {status}")
+        return body.decode()
+
+    def _get(self) -> tuple[int, bytes]:
+        kept = self._connection.sock is not None
+        if not kept:
+            inside(self._stage.listener, self._connection.connect)
+        try:
+            self._connection.request("GET", "/metrics")
+            with self._connection.getresponse() as response:
+                return response.status, response.read()
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            if kept:  # it has been idle for longer than the exporter keeps one open
+                return self._get()
+            raise ConnectionError(f"/metrics: {error}") from error
+
+    def wait_until_served(self, text: str = "") -> float:
+        """Wait for the first scrape (that holds the text), and return the seconds since the start."""
+        while True:
+            pause = 0.005
+            with suppress(OSError):
+                if text in self.scrape():
+                    return time.perf_counter() - self.begun
+                pause = 0.05  # it serves, and should have time for what is still to do
+            if self._process.poll() is not None or time.perf_counter() - self.begun > SECONDS_TO_START:
+                raise RuntimeError("the exporter does not serve")
+            time.sleep(pause)
+
+    def total(self, metric: str) -> int:
+        """The sum of a metric's samples."""
+        return total(self.scrape(), metric)
+
+    def rss(self) -> int:
+        """Resident memory, in bytes."""
+        pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
+        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+
+
+def total(exposition: str, metric: str) -> int:
+    """The sum of the samples of a metric (or of those whose labels begin as it says) in the text format."""
+    return sum(int(float(line.rsplit(" ", 1)[1])) for line in exposition.splitlines() if line.startswith(metric))
+
+
+def cpu_seconds(pid: int) -> float:
+    """What all threads of a process, present and past, have used of the processors, to the nanosecond."""
+    # The clock that clock_getcpuclockid(3) gives; /proc/PID/stat counts in hundredths of a second.
+    return time.clock_gettime(~pid << 3 | 2)
+
+
+@contextmanager
+def open_stage() -> Iterator[Stage]:
+    """Set it up; afterwards, however it ends, nothing of it is left.
+
+    Raises:
+        LabUnavailableError: this machine or user does not allow it.
+    """
+    if os.geteuid() != 0:
+        raise LabUnavailableError("network namespaces need root")
+    listener, speaker = hosts = tuple(f"vipb-{os.getpid()}-{name}" for name in ("listener", "speaker"))
+    with ExitStack() as stack:
+        directory = stack.enter_context(tempfile.TemporaryDirectory(prefix="vip-exporter-bench-"))
+        for host in hosts:
+            stack.callback(_delete, host)
+            _ip("netns", "add", host)
+            inside(host, _do_without_ipv6)
+        ends = [("name", DEVICE, "netns", host) for host in hosts]
+        _ip("link", "add", *ends[0], "type", "veth", "peer", *ends[1])
+        for host in hosts:
+            _ip("-netns", host, "link", "set", "lo", "up")
+            _ip("-netns", host, "link", "set", DEVICE, "up")
+        yield Stage(listener, speaker, Path(directory))
+
+
+def _delete(host: str) -> None:
+    with undisturbed(), suppress(LabUnavailableError):
+        _ip("netns", "delete", host)
+
+
+def _do_without_ipv6() -> None:
+    # Its neighbour discovery would be counted among the frames of a storm.
+    with suppress(FileNotFoundError):
+        Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1", encoding="ascii")
+
+
+def _open_outlet() -> socket.socket:
+    outlet = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    outlet.setsockopt(_SOL_PACKET, _PACKET_QDISC_BYPASS, 1)
+    outlet.bind((DEVICE, 0))
+    return outlet
+
+
+def _ip(*arguments: str) -> None:
+    # Likewise in a process group of its own, so that a Ctrl-C does not end it half way.
+    done = subprocess.run(["ip", *arguments], capture_output=True, text=True, check=False, process_group=0)
+    if done.returncode:
+        raise LabUnavailableError(f"`ip {' '.join(arguments)}` failed: {done.stderr.strip()}")

@@ -1,1 +1,1 @@
-"""The demo's lab: network namespaces, a stand-in for kube-vip and a small Kubernetes API. The exporter never imports it."""
+"""The demo's lab: namespaces, a stand-in for kube-vip, a small Kubernetes API. The exporter never imports it."""

@@ -362,7 +362,7 @@ class KubeAPI:
         if not asked.isdecimal() and asked:
             raise RefusedError(400, "BadRequest", f"invalid resource version {asked!r}")
         until = time.monotonic() + float(request.query.get("timeoutSeconds") or 1800)
-        bookmarks = request.query.get("allowWatchBookmarks") in ("true", "1")
+        bookmarks = _is_set(request.query, "allowWatchBookmarks")
         with self._changed:
             seen = int(asked or 0)
             interrupt = len(self._interrupts)
@@ -575,6 +575,11 @@ def _understand(target: str) -> Request:
     for term in filter(None, query.get("fieldSelector", "").split(",")):
         if not re.match(r"metadata\.name(space)?!?=", term):
             raise RefusedError(400, "BadRequest", f"field label not supported: {term}")
-    watch = query.get("watch") in ("true", "1")
+    watch = _is_set(query, "watch")
     verb = "get" if match["name"] else "watch" if watch else "list"
     return Request(verb, match["res"], match["ns"] or "", match["name"] or "", query)
+
+
+def _is_set(query: Mapping[str, str], key: str) -> bool:
+    """A flag of a query as Kubernetes reads it: anything but 0 and false; clients write true, True and 1."""
+    return query.get(key, "false").lower() not in ("false", "0")

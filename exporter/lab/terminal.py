@@ -99,11 +99,11 @@ class Terminal:
                 lane[first:last] = "━" * (last - first)
             self._write(f"{name:<{label}}{self._styled(''.join(lane).rstrip(), style)}")
         step = next((step for step in _TICKS if end / step <= cells / _TICK_CELLS), _TICKS[-1])
-        axis = [" "] * (cells + _TICK_CELLS)
+        axis = ""
         for tick in range(0, int(end) + 1, step):
-            cell = int(tick / end * cells)
-            axis[cell : cell + len(str(tick))] = str(tick)
-        self._write(self._styled(f"{'seconds':<{label}}{''.join(axis)[:cells].rstrip()}", Style.DIM))
+            marked = f"{axis:<{int(tick / end * cells)}}{tick}"
+            axis = marked if len(marked) <= cells else axis
+        self._write(self._styled(f"{'seconds':<{label}}{axis}", Style.DIM))
 
     def _rows(self, at: float | None, wire: str, said: str, style: Style) -> None:
         """One row of the timeline, as many lines as its fuller column needs."""

@@ -74,8 +74,10 @@ def _mac_differs(facts: Facts, *, host: bool) -> bool:
     intent = facts.intent
     if facts.wire_mac is None or intent is None or not facts.intent_fresh:
         return False
-    if intent.mode is not Mode.DHCP or intent.hwaddr is None:
+    if intent.mode is Mode.STATIC:
         return host
+    if intent.mode is not Mode.DHCP or intent.hwaddr is None:
+        return False
     if facts.wire_mac == intent.hwaddr or intent.announces_hwaddr is False:
         return False
     if intent.announces_hwaddr:

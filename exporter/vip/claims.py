@@ -240,10 +240,11 @@ class Claims:
             self._first_sighting(at, mac, outgoing=outgoing)
             return True
         if self._is_plain_refresh(mac) and not outgoing and holder.last_outgoing is None:
+            silence = self.silence
             self._learn(at - holder.last)
             holder.last = holder.last_incoming = at
             holder.frames += 1
-            return False
+            return self.silence < silence
         party = self._evidence.this_node if outgoing else self._evidence.node_of(mac) or mac
         if self._overlap is not None and party == self._overlap[0]:
             if at <= self._overlap[1]:

@@ -98,15 +98,18 @@ class Core:
             vip.scheduled = None
             self._now = max(self._now, due)
             vip.advance(self._now)
-            self._settle(vip)
+            # All that was due by now is done, so nothing may ask for the same moment again.
+            self._settle(vip, earliest=self._now + 1)
         self._now = max(self._now, to)
 
-    def _settle(self, vip: Vip) -> None:
+    def _settle(self, vip: Vip, *, earliest: Nanoseconds = 0) -> None:
         """After a change: drop a VIP that is over, and note when to look at this one again."""
         if vip.is_over and vip.address not in self._pinned:
             self._remove(vip)
             return
         due = vip.next_due()
+        if due is not None:
+            due = max(due, earliest)
         if due is not None and (vip.scheduled is None or due < vip.scheduled):
             vip.scheduled = due
             heappush(self._timers, (due, next(self._order), vip))

@@ -6,6 +6,7 @@ Which wall-clock moment such a time stands for is not known here; `publish` is t
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv6Address
@@ -21,6 +22,9 @@ Nanoseconds = int
 SECOND: Nanoseconds = 1_000_000_000
 
 
+_MAC = re.compile("[0-9a-fA-F]{2}(?:[:-][0-9a-fA-F]{2}){5}")
+
+
 def seconds(value: float) -> Nanoseconds:
     """Whole nanoseconds in `value` seconds, rounded to the nearest."""
     return round(value * SECOND)
@@ -32,13 +36,9 @@ def parse_mac(text: str) -> Mac:
     Raises:
         ValueError: it is not six groups of two hexadecimal digits.
     """
-    groups = text.strip().replace("-", ":").split(":")
-    if len(groups) != 6 or not all(len(group) == 2 for group in groups):
+    if not _MAC.fullmatch(text.strip()):
         raise ValueError(f"not a MAC address: {text!r}")
-    try:
-        return Mac(bytes(int(group, 16) for group in groups))
-    except ValueError:
-        raise ValueError(f"not a MAC address: {text!r}") from None
+    return Mac(bytes.fromhex(text.strip().replace("-", ":").replace(":", "")))
 
 
 def format_mac(mac: Mac) -> str:

@@ -115,14 +115,15 @@ class Vip:
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def next_due(self) -> Nanoseconds | None:
-        expiry = self._sources.lease_expires
+        expiry, retired = self._sources.lease_expires, self._retired_until()
         news = self._undecided_news()
         dues = (
             self._claims.next_due(),
             self._mismatches.next_due(),
             expiry + 1 if expiry is not None and expiry >= self._now else None,
             news + self._world.settle if news is not None else None,
-            self._retired_until(),
+            # A VIP that is watched for another reason too goes on after that moment.
+            retired if retired is not None and retired > self._now else None,
         )
         return min((due for due in dues if due is not None), default=None)
 
@@ -301,7 +302,9 @@ class Vip:
         return self._now - move.at <= self._world.settle and same_node(node, move.origin)
 
     def _fused(self) -> tuple[Source | None, str]:
-        if node := self._node_of_claim(self._claims.wire_holder):
+        node = self._node_of_claim(self._claims.wire_holder)
+        # While a new claimant is not yet sure, the wire stands for the old one, whom a source may have left already.
+        if node and not self._ahead:
             return Source.WIRE, node
         return self._believed()
 
@@ -312,6 +315,8 @@ class Vip:
 
     def _review(self) -> None:
         """Draw the conclusions from a change of anything: moves that only other sources show, and mismatches."""
+        if self._claims.state is State.HELD:
+            self._ahead = ""  # the wire speaks for itself again
         self._follow_names()
         self._mismatches.update(self._now, failures(self._facts()))
 
@@ -345,9 +350,9 @@ class Vip:
         if state is State.HELD and not self._is_shared:
             self._named = node
             return
+        if self._awaits_lease(source):
+            return
         if self._named and not same_node(node, self._named):
-            if source is Source.ANNOTATION and self._sources[Source.LEASE].known:
-                return  # the lease is between two holders and will decide
             if state is not State.HELD and (due := self._undecided_news()) is not None:
                 if self._now < due + self._world.settle:
                     return  # the wire may yet show the move itself
@@ -362,7 +367,11 @@ class Vip:
         source, node = self._believed()
         if source is None or not self._named or same_node(node, self._named):
             return None
-        return self._sources[source].since
+        return None if self._awaits_lease(source) else self._sources[source].since
+
+    def _awaits_lease(self, source: Source) -> bool:
+        """The lease is between two holders and will decide; until then the annotation moves nothing."""
+        return source is Source.ANNOTATION and self._sources[Source.LEASE].known
 
     def _count_move(self, source: Source, node: str) -> None:
         self._moves += 1
@@ -395,7 +404,6 @@ class Vip:
                 fields: dict[str, FieldValue] = {"mac": _text(notice.mac), "holder": self._named}
                 self._emit(notice.name, fields)
             case EventName.VIP_RETURNED:
-                self._ahead = ""
                 self._emit(
                     notice.name,
                     {"mac": _text(notice.mac), "holder": new or self._named, "silence_seconds": notice.gap / SECOND},

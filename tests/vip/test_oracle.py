@@ -13,7 +13,7 @@ from exporter.vip.model import Kind, Sighting, format_mac
 from tests.vip.oracle import SECOND, Oracle
 from tests.vip.situations import VIP, letter_of, mac_of, new_core
 
-EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "700"))
+EXAMPLES = int(os.environ.get("ORACLE_EXAMPLES", "120"))
 PERIODS = (None, 0.0, 1.0, 5.0, 10.0)
 TICK = ""
 """In place of a mac: time passes and nobody speaks."""

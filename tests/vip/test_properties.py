@@ -6,6 +6,7 @@ import random
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -26,7 +27,6 @@ from tests.vip.situations import (
     intent_fresh,
     interleave,
     lease,
-    mac_of,
     new_core,
     node,
     nodes,
@@ -42,7 +42,9 @@ many = settings(fixed, max_examples=300)
 
 # --- strategies -------------------------------------------------------------------------------------------------------
 
-gaps = st.sampled_from([0, 0, 0.001, 0.5, 1, 1.5, 2, 3, 3, 3, 3.5, 5, 6.999, 7, 7.001, 8, 10, 10.001, 15, 15.001, 20, 61])
+gaps = st.sampled_from(
+    [0, 0, 0.001, 0.5, 1, 1.5, 2, 3, 3, 3, 3.5, 5, 6.999, 7, 7.001, 8, 10, 10.001, 15, 15.001, 20, 61]
+)
 hosts = st.sampled_from(["", "node-a", "node-b", "NODE-B.example.com", "node-c"])
 periods = st.sampled_from([None, None, 0.0, 1.0, 5.0])
 kinds = st.sampled_from([Kind.REQUEST, Kind.REPLY, Kind.NA, Kind.REQUEST, Kind.REPLY, Kind.PROBE, Kind.ORDINARY_REPLY])
@@ -106,7 +108,8 @@ def with_lease_expiry(inputs: list[Input]) -> list[Input]:
 
 def counters(vip: VipSnapshot) -> dict[str, int]:
     flat = {
-        name: getattr(vip, name) for name in ("moves", "mac_changes", "contests", "withdrawn_claims", "claimants_overflow")
+        name: getattr(vip, name)
+        for name in ("moves", "mac_changes", "contests", "withdrawn_claims", "claimants_overflow")
     }
     labelled: tuple[tuple[str, Mapping[str, int]], ...] = (
         ("announcements", vip.announcements),
@@ -157,8 +160,7 @@ def test_moves_are_at_most_the_changes_of_the_announcing_mac(inputs: list[Input]
     """With frames alone there is never a move that no change of the announcing mac could have caused."""
     run = play(inputs, until=1e5, core=new_core(period=period))
     speakers = [step.mac for step in inputs]
-    changes = sum(one != other for one, other in zip(speakers, speakers[1:], strict=False))
-    assert run.vip().moves + run.vip().contests <= max(changes, 0) + run.vip().contests
+    changes = sum(one != other for one, other in pairwise(speakers))
     assert run.vip().moves <= changes
     assert run.names().count("vip_seen") == 1
 
@@ -166,7 +168,7 @@ def test_moves_are_at_most_the_changes_of_the_announcing_mac(inputs: list[Input]
 @given(inputs=wire_only)
 @fixed
 def test_macs_of_one_node_never_move(inputs: list[Input]) -> None:
-    """Whatever macs of one and the same node announce, there is neither a move, nor a contest, nor a withdrawn claim."""
+    """Whatever macs of one node announce, there is neither a move, nor a contest, nor a withdrawn claim."""
     run = play([*nodes(0, node("ABCX")), *inputs], until=1e5)
     vip = run.vip()
     assert (vip.moves, vip.contests, vip.withdrawn_claims) == (0, 0, 0)
@@ -175,7 +177,9 @@ def test_macs_of_one_node_never_move(inputs: list[Input]) -> None:
 # --- time -------------------------------------------------------------------------------------------------------------
 
 
-def outcome(core: Core, inputs: Sequence[Input], ticks: Iterable[Nanoseconds], end: Nanoseconds) -> tuple[Snapshot, list[Event]]:
+def outcome(
+    core: Core, inputs: Sequence[Input], ticks: Iterable[Nanoseconds], end: Nanoseconds
+) -> tuple[Snapshot, list[Event]]:
     """Snapshot at the end and all events, with a tick at each of these times. At equal times the tick comes first."""
     events: list[Event] = []
     waiting = deque(sorted(ticks))
@@ -185,7 +189,8 @@ def outcome(core: Core, inputs: Sequence[Input], ticks: Iterable[Nanoseconds], e
         events += core.observe(step)
     while waiting and waiting[0] <= end:
         events += core.tick(waiting.popleft())
-    return (events.extend(core.tick(end)), core.snapshot())[1], events
+    events += core.tick(end)
+    return core.snapshot(), events
 
 
 @given(
@@ -286,7 +291,7 @@ def test_clean_move_counts_once(
     assert vip.holder == "node-b"
     assert run.names().count("vip_moved") == 1
     assert "mismatch_started" not in run.names()
-    assert sum(run.core.snapshot().handover.counts) <= 1
+    assert sum(run.core.snapshot().handover.counts) == 1
 
 
 @given(offset=tenths)
@@ -434,4 +439,3 @@ def test_flood_makes_few_events() -> None:
 def test_core_is_what_memory_is_measured_on() -> None:
     """The measure sees what the core holds: more VIPs are more elements."""
     assert elements(new_core(watch=[VIP + number for number in range(50)])) > elements(new_core()) + 50
-    assert mac_of("A") != mac_of("B")

@@ -1,4 +1,4 @@
-"""Every situation of the situations table in docs/decisions.md, and every sentence before it: what happens → what shows.
+"""Every situation of the situations table in docs/decisions.md, and every sentence before it: what happens, what shows.
 
 The default period is 3 s: grace is 7 s, a holder is silent after more than 10 s.
 """
@@ -200,7 +200,7 @@ MOVES = [
         },
     ),
     Row(
-        "A and B fall silent at the same moment, B has spoken twice: the old holder lapses first, so B is the one that remains",
+        "A and B fall silent at the same moment, B has spoken twice: the old holder lapses first, B remains",
         interleave(announce("A", until=30), frames("B", 29, 30)),
         {
             37 - JUST: Shows("moving", "A", claimants="A B"),
@@ -327,6 +327,27 @@ SECOND_SOURCES = [
         },
     ),
     Row(
+        "vipHost changed exactly the settle time before B's first frame: settles with that frame",
+        interleave(
+            AB, service(0, "node-a"), announce("A", until=30), service(17, "node-b"), announce("B", from_=32, until=60)
+        ),
+        {32: Shows("held", "B", holder="node-b", moves=1), 60: Shows("held", "B", holder="node-b", moves=1)},
+    ),
+    Row(
+        "vipHost changed longer before: it settles nothing, and is a mismatch until B has moved",
+        interleave(
+            AB,
+            service(0, "node-a"),
+            announce("A", until=30),
+            service(17 - JUST, "node-b"),
+            announce("B", from_=32, until=60),
+        ),
+        {
+            37 - JUST: Shows("moving", "A", holder="node-a", claimants="A B", mismatches="host mac"),
+            37: Shows("held", "B", holder="node-b", moves=1),
+        },
+    ),
+    Row(
         "the lease is a second source as well",
         interleave(
             AB, lease(0, "node-a"), announce("A", until=30), lease(31, "node-b"), announce("B", from_=32, until=60)
@@ -416,7 +437,7 @@ SECOND_SOURCES = [
     ),
     *(
         Row(
-            f"clean move with vipHost changing {abs(offset)} s {'before' if offset < 0 else 'after'} B's first frame: one in all",
+            f"clean move with vipHost {abs(offset)} s {'before' if offset < 0 else 'after'} B's first: one in all",
             interleave(
                 AB,
                 service(0, "node-a"),
@@ -769,7 +790,7 @@ NODES = [
         observer="node-a",
     ),
     Row(
-        "one mac on every node (DHCP, kube-vip 0.8.2 and later), vipHost goes from A to B: one move, seen without the wire",
+        "one mac on every node (DHCP, kube-vip 0.8.2 and later), vipHost from A to B: one move",
         interleave(
             nodes(0, "A", "B"),
             service(0, "node-a", mode=Mode.DHCP, hwaddr="H", announces_hwaddr=True),
@@ -1213,7 +1234,7 @@ def flood(count: int, *, from_: float, until: float, seed: int = 7) -> list:
 
 
 def test_flood_of_random_macs() -> None:
-    """100,000 macs beside A: contested once, at most 16 claimants, no move, the rest is overflow; held by A after it."""
+    """100,000 macs beside A: contested once, 16 claimants at most, no move, the rest overflow; held by A after."""
     inputs = interleave(announce("A", until=120), flood(100_000, from_=30, until=90))
     run = Run(new_core())
     seen: set[int] = set()
@@ -1343,8 +1364,26 @@ def test_service_deleted_after_silence() -> None:
     assert run.core.snapshot().vips == ()
 
 
+@pytest.mark.timeout(10)
+@pytest.mark.parametrize("heard", [True, False])
+def test_one_shot_service_deleted_while_the_vip_is_watched_anyway(heard: bool) -> None:
+    """A VIP that is watched without a Service stays when its one-shot Service goes, and time still passes."""
+    run = play(interleave(service(1, "node-a", period=0), frames("A", 5) if heard else [], service_gone(10)))
+    run.until(1000)
+    assert run.core.now == seconds(1000)
+    assert run.vip().services == ()
+
+
+def test_one_shot_service_deleted() -> None:
+    """The VIP of a one-shot announcer never falls silent by age, yet vanishes once nobody speaks for it any more."""
+    run = play(
+        interleave(service(0, "node-a", period=0), frames("A", 1), service_gone(30)), core=new_core(watch=()), until=100
+    )
+    assert run.core.snapshot().vips == ()
+
+
 def test_address_of_the_service_changes() -> None:
-    """The old address stays watched until it is silent; `address` is a mismatch of the new one while it is announced."""
+    """The old address stays watched until silent; `address` is a mismatch of the new one while it is announced."""
     run = Run(new_core(watch=()))
     steps = interleave(
         AB,
