@@ -11,8 +11,9 @@ HERE = Path(__file__).parent
 
 METRICS_HEAD = f"""# Metrics
 
-{len(CATALOGUE)} metrics. Names and labels that are `stable` change only with a major version. Both exposition formats are
-served, text and OpenMetrics; there are no `_created` series. This page is generated from `exporter/publish/catalogue.py`.
+{len(CATALOGUE)} metrics. Names and labels that are `stable` change only with a major version. Both exposition formats
+are served, text and OpenMetrics; there are no `_created` series. This page is generated from
+`exporter/publish/catalogue.py`.
 
 ## How to read them
 
@@ -21,12 +22,12 @@ served, text and OpenMetrics; there are no `_created` series. This page is gener
 - Counters, the histograms, every state and every mismatch check exist from the start at 0. What has nothing to say yet is
   absent: holders, timestamps before the first time, requirements that nothing is known of.
 - A VIP that is gone leaves no series behind.
-- Several exporters hear the same broadcasts, not always all of them. Over observers, take the increase of a counter per
-  series first and then the maximum; the minimum of requirements; for the states `silent` and `unknown` the majority; the
-  maximum of the other states and of mismatches. Never join on a raw `_info` series of several observers.
-- A VIP has at most 45 series while up to two MACs claim it, and up to 14 more in a flood of claimants. With
-  `--metrics.detail=summary` it has at most 12, of the metrics marked *summary* below: its present state and its present
-  mismatches only.
+- Several exporters hear the same broadcasts, not always all of them. Over observers, take the increase of a counter
+  per series first and then the maximum; the minimum of requirements; for the states `silent` and `unknown` the
+  majority; the maximum of the other states and of mismatches. Never join on a raw `_info` series of several observers.
+- A VIP of one Service has at most 45 series while up to two MACs claim it, and up to 14 more in a flood of claimants.
+  With `--metrics.detail=summary` it has at most 12, of the metrics marked *summary* below: its present state and its
+  present mismatches only.
 """
 
 

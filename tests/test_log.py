@@ -83,12 +83,12 @@ def test_hostile_values_stay_in_their_place(format: log.Format, value: str) -> N
 
 @given(st.dictionaries(st.text(max_size=8), st.text(alphabet=st.characters(codec=None), max_size=40), max_size=4))
 def test_any_fields_make_one_line_that_parses_back(fields: dict[str, str]) -> None:
-    for format in ("logfmt", "json"):
+    for form in ("logfmt", "json"):
         log._limit.buckets.clear()
-        stream = written("json" if format == "json" else "logfmt")
+        stream = written("json" if form == "json" else "logfmt")
         log.event({"event": "vip_moved", "data": "".join(fields.values()), **fields})
         (line,) = stream.getvalue().splitlines()
-        parsed = json.loads(line) if format == "json" else read_logfmt(line)
+        parsed = json.loads(line) if form == "json" else read_logfmt(line)
         if "data" not in fields:
             assert parsed["data"] == visible("".join(fields.values()))
         assert (

@@ -26,7 +26,9 @@ START = 1_700_000_000 * SECOND
 Packets = list[tuple[int, bytes]]
 
 
-def announce(mac: Mac, begin: float, end: float, *, vip=VIP, kinds=(Kind.REPLY, Kind.REQUEST), every: float = 3) -> Packets:
+def announce(
+    mac: Mac, begin: float, end: float, *, vip=VIP, kinds=(Kind.REPLY, Kind.REQUEST), every: float = 3
+) -> Packets:
     """One announcer from `begin` up to but not including `end`, seconds after START."""
     packets, at, number = [], begin, 0
     while at < end:
@@ -122,9 +124,7 @@ class TestWhateverTheAnnouncer:
         assert document["ignored"] == {"other_address": 1}
 
     def test_a_return_after_silence_is_no_move(self, capture, replay, vip, kinds) -> None:
-        document = replay(
-            capture(announce(A, 0, 30, vip=vip, kinds=kinds) + announce(A, 60, 90, vip=vip, kinds=kinds))
-        )
+        document = replay(capture(announce(A, 0, 30, vip=vip, kinds=kinds) + announce(A, 60, 90, vip=vip, kinds=kinds)))
         assert (only(document)["state"], only(document)["moves"]) == ("held", 0)
         assert names(document) == ["vip_seen", "vip_silent", "vip_returned"]
         assert document["events"][-1]["silence_seconds"] == 33.0
@@ -285,7 +285,8 @@ class TestWithAnIntentFile:
     def test_one_shot_announcers_never_fall_silent(self, capture, replay, intent) -> None:
         text = "vips:\n  - {address: 192.0.2.100, period: 0}\n"
         packets = [at(0, craft.announcement(VIP, A)), at(500, craft.announcement(VIP, B))]
-        document = replay(capture([*packets, at(600, craft.probe(ip_address("192.0.2.9"), C))]), "--intent", intent(text))
+        packets.append(at(600, craft.probe(ip_address("192.0.2.9"), C)))
+        document = replay(capture(packets), "--intent", intent(text))
         assert (only(document)["state"], only(document)["mac"], only(document)["moves"]) == (
             "held",
             "02:00:00:00:00:0b",

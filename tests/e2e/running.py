@@ -47,11 +47,11 @@ def until(condition, timeout: float = 10.0):
 
 
 @contextmanager
-def exporter(tmp_path: Path, *arguments: str, prefix: tuple[str, ...] = (), port: int | None = None) -> Iterator[Exporter]:
+def exporter(tmp_path: Path, *arguments: str) -> Iterator[Exporter]:
     """Start one on loopback and stop it again; it must end well."""
-    port = port or free_port()
+    port = free_port()
     log = tmp_path / f"exporter-{port}.log"
-    command = [*prefix, sys.executable, "-m", "exporter", f"--web.listen-address=127.0.0.1:{port}", *arguments]
+    command = [sys.executable, "-m", "exporter", f"--web.listen-address=127.0.0.1:{port}", *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
     running = Exporter(process, f"http://127.0.0.1:{port}", log)
