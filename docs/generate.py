@@ -19,8 +19,8 @@ are served, text and OpenMetrics; there are no `_created` series. This page is g
 
 - `vip` is the address in canonical form, `mac` lower-case with colons. `holder` and `observer` are node names. An empty
   `holder` means that the MAC is known and its node is not; an empty `mac`, that the source knows none.
-- Counters, the histograms, every state and every mismatch check exist from the start at 0. What has nothing to say yet is
-  absent: holders, timestamps before the first time, requirements that nothing is known of.
+- Counters, the histograms, every state and every mismatch check exist from the start at 0. What has nothing to say yet
+  is absent: holders, timestamps before the first time, requirements that nothing is known of.
 - A VIP that is gone leaves no series behind.
 - Several exporters hear the same broadcasts, not always all of them. Over observers, take the increase of a counter
   per series first and then the maximum; the minimum of requirements; for the states `silent` and `unknown` the

@@ -3,50 +3,24 @@
 An *episode* begins with the first frame of a rival beside a known holder and ends when one live claimant is left:
 as a move, as a withdrawn claim, or, if both sides go on beyond the grace time, as a contest with a survivor.
 Claimants are judged by *party*: the MACs of one node are one party, so a node that answers from two interfaces
-is not at odds with itself. Nothing here knows of Kubernetes; what it needs of it comes through `Evidence`.
+is not at odds with itself. Nothing here knows of Kubernetes; what it needs of it is `Evidence`.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from statistics import median
-from typing import Protocol
 
+from exporter.vip.evidence import Evidence
 from exporter.vip.model import SECOND, ClaimantClass, EventName, Mac, Nanoseconds, State
+from exporter.vip.period import Period
 
-DEFAULT_PERIOD: Nanoseconds = 3 * SECOND
-"""kube-vip's `vip_arpRate`."""
-MIN_GRACE: Nanoseconds = 7 * SECOND
-"""client-go releases the lease before kube-vip removes the VIP, so two announcers overlap for up to two periods."""
-MIN_SILENCE: Nanoseconds = 10 * SECOND
 CLAIMANT_CAP = 16
 LISTED_FOR: Nanoseconds = 600 * SECOND
-LEARNED_INTERVALS = 9
-INTERVALS_TO_LEARN = 3
-LEARNABLE = (SECOND // 2, 60 * SECOND)
 
 Party = str | Mac
 """A node's name, or the MAC itself where it resolves to no node."""
-
-
-class Evidence(Protocol):
-    """What the other sources know, as far as claims need it."""
-
-    this_node: str
-    """The name of the node whose interfaces are watched: the party of all that leaves it, whatever the MAC."""
-
-    def node_of(self, mac: Mac) -> str:
-        """The one node that this MAC belongs to; empty where that is unknown."""
-
-    def class_of(self, mac: Mac) -> ClaimantClass: ...
-
-    def changed_to(self, mac: Mac, *, old: Mac, since: Nanoseconds) -> bool:
-        """A second source changed, at `since` or later, to the node that this MAC may belong to."""
-
-    def vouches_for_holder(self, mac: Mac, *, since: Nanoseconds) -> bool:
-        """A live source has named the same node since before `since`, and this MAC may well be that node's."""
 
 
 @dataclass(slots=True)
@@ -116,19 +90,13 @@ class Claims:
         self._settle = settle
         self._notify = notify
         self._now = at
-        self._intervals: deque[Nanoseconds] = deque(maxlen=LEARNED_INTERVALS)
         self._listed: dict[Mac, Claim] = {}
         self._episode: Episode | None = None
         self._overlap: tuple[Party, Nanoseconds] | None = None
         self._listening_since: Nanoseconds | None = None if blind else at
         self._heard = False
         self._silent = False
-        self._configured_period = period
-        self.period: Nanoseconds = DEFAULT_PERIOD
-        self.grace: Nanoseconds = MIN_GRACE
-        self.silence: Nanoseconds = MIN_SILENCE
-        """A holder that has been quiet for longer than this is gone."""
-        self._reckon_period()
+        self.period = Period(period)
         self.holder: Claim | None = None
         self.holder_since: Nanoseconds = at
         self.live: dict[Mac, Claim] = {}
@@ -173,7 +141,7 @@ class Claims:
         """Its frames leave this very node, and only this node: none has come in within grace of the last one sent."""
         if claim.last_outgoing is None:
             return False
-        return claim.last_incoming is None or claim.last_outgoing - claim.last_incoming > self.grace
+        return claim.last_incoming is None or claim.last_outgoing - claim.last_incoming > self.period.grace
 
     def class_of(self, claim: Claim) -> ClaimantClass:
         return ClaimantClass.NODE if self.is_outgoing(claim) else self._evidence.class_of(claim.mac)
@@ -188,7 +156,7 @@ class Claims:
         """When something will change if nobody speaks until then."""
         if self._listening_since is None:
             return None
-        dues = [min(claim.last for claim in self.live.values()) + self.grace] if self.live else []
+        dues = [min(claim.last for claim in self.live.values()) + self.period.grace] if self.live else []
         if self._episode is not None:
             if self._episode.decide_at is not None:
                 dues.append(self._episode.decide_at)
@@ -205,15 +173,15 @@ class Claims:
 
     def _gone_at(self) -> Nanoseconds | None:
         """The first nanosecond of silence; None where an announcer that does not repeat may be quiet for ever."""
-        if self.period == 0 or self._listening_since is None:
+        if self.period.value == 0 or self._listening_since is None:
             return None
         if self._heard and self.holder is not None:
-            return self._party_last() + self.silence + 1
-        return self._listening_since + 5 * self.period + 1
+            return self._party_last() + self.period.silence + 1
+        return self._listening_since + 5 * self.period.value + 1
 
     def _fall_due(self, now: Nanoseconds) -> None:
         due = sorted(
-            (claim for claim in self.live.values() if claim.last + self.grace <= now),
+            (claim for claim in self.live.values() if claim.last + self.period.grace <= now),
             key=lambda claim: (claim.last, not self._is_holder(claim), claim.first, claim.mac),
         )
         while due:
@@ -240,11 +208,11 @@ class Claims:
             self._first_sighting(at, mac, outgoing=outgoing)
             return True
         if self._is_plain_refresh(mac) and not outgoing and holder.last_outgoing is None:
-            silence = self.silence
-            self._learn(at - holder.last)
+            silence = self.period.silence
+            self.period.learn(at - holder.last)
             holder.last = holder.last_incoming = at
             holder.frames += 1
-            return self.silence < silence
+            return self.period.silence < silence
         party = self._evidence.this_node if outgoing else self._evidence.node_of(mac) or mac
         if self._overlap is not None and party == self._overlap[0]:
             if at <= self._overlap[1]:
@@ -279,11 +247,11 @@ class Claims:
         holder = self.holder
         assert holder is not None
         if self.state is State.HELD and mac == holder.mac:
-            self._learn(at - holder.last)
+            self.period.learn(at - holder.last)
         if self._silent:
             self._notify(Notice(at, EventName.VIP_RETURNED, mac, gap=at - self._party_last()))
         self._silent, self._heard = False, True
-        if self._episode is not None and at > self._episode.start + self.grace:
+        if self._episode is not None and at > self._episode.start + self.period.grace:
             self._episode.holder_late = True
         claim = self.live.get(mac)
         if claim is not None:
@@ -308,7 +276,7 @@ class Claims:
             self._begin(at, mac, outgoing=outgoing)
         if self._episode is None:
             self._episode = Episode(start=at)
-        elif at > self._episode.start + self.grace:
+        elif at > self._episode.start + self.period.grace:
             self._episode.rivals_late = True
 
     def _begin(self, at: Nanoseconds, mac: Mac, *, outgoing: bool, previous: Claim | None = None) -> Claim:
@@ -338,27 +306,6 @@ class Claims:
                 return
             del self._listed[oldest.mac]
         self._listed[claim.mac] = claim
-
-    def _learn(self, interval: Nanoseconds) -> None:
-        if self._configured_period is None and LEARNABLE[0] <= interval <= LEARNABLE[1]:
-            self._intervals.append(interval)
-            self._reckon_period()
-
-    def configure_period(self, period: Nanoseconds | None) -> None:
-        """Use this period from now on; None: learn it; 0: the announcer does not repeat."""
-        self._configured_period = period
-        self._reckon_period()
-
-    def _reckon_period(self) -> None:
-        """Configured beats learned beats default."""
-        if self._configured_period is not None:
-            self.period = self._configured_period
-        elif len(self._intervals) >= INTERVALS_TO_LEARN:
-            self.period = int(median(self._intervals))
-        else:
-            self.period = DEFAULT_PERIOD
-        self.grace = max(2 * self.period, MIN_GRACE)
-        self.silence = max(3 * self.period, MIN_SILENCE)
 
     # --- judgement ----------------------------------------------------------------------------------------------------
 
@@ -418,17 +365,17 @@ class Claims:
         new, old = claims[0], self._holder_mac()
         first = self._first_in_episode(party, claims)
         since = episode.start - self._settle
-        if not holder_lives and sum(claim.frames for claim in claims) >= (1 if self.period == 0 else 2):
-            if self.period and self._evidence.vouches_for_holder(new.mac, since=since):
+        if not holder_lives and sum(claim.frames for claim in claims) >= (1 if self.period.value == 0 else 2):
+            if self.period.value and self._evidence.vouches_for_holder(new.mac, now=now, since=since):
                 episode.decide_at = first + self._settle
                 if now >= episode.decide_at:
                     self._episode = None
                     self._change_mac(now, new)
                 return
             self._move(now, new, first)
-        elif self._party_last() < first and self._evidence.changed_to(new.mac, old=old, since=since):
+        elif self._party_last() < first and self._evidence.changed_to(new.mac, now=now, old=old, since=since):
             assert self.holder is not None
-            overlap = (self._party(self.holder), first + self.grace)
+            overlap = (self._party(self.holder), first + self.period.grace)
             self._move(now, new, first)
             self._overlap = overlap
 
@@ -438,7 +385,7 @@ class Claims:
         spans = [(self._first_in_episode(party, claims), self._last(claims)) for party, claims in rivals.items()]
         spans += [(claim.first, claim.last) for party, claim in self._episode.lapsed.items() if party not in rivals]
         return any(
-            min(last, other_last) > max(first, other_first) + self.grace
+            min(last, other_last) > max(first, other_first) + self.period.grace
             for index, (first, last) in enumerate(spans)
             for other_first, other_last in spans[index + 1 :]
         )
@@ -507,8 +454,7 @@ class Claims:
         new_party = self._party(new)
         self.live = {mac: claim for mac, claim in self.live.items() if self._party(claim) == new_party}
         self._episode = self._overlap = None
-        self._intervals.clear()
-        self._reckon_period()
+        self.period.forget()
         self.holder, self.holder_since = new, first
         self._heard, self._silent = True, False
         self.moves += 1
@@ -519,7 +465,7 @@ class Claims:
         """The holder's MAC fell silent and another of the same node goes on: the holder changed its MAC."""
         if self.holder is None or self.holder.mac in self.live:
             return
-        enough = 1 if self.period == 0 else 2
+        enough = 1 if self.period.value == 0 else 2
         heirs = [claim for claim in self.live.values() if self._is_holder(claim) and claim.frames >= enough]
         if heirs:
             self._change_mac(now, max(heirs, key=lambda claim: claim.last))

@@ -28,7 +28,8 @@ from exporter.vip.model import (
     Sighting,
 )
 from exporter.vip.snapshot import Event, Snapshot
-from exporter.vip.verdict import Vip, World
+from exporter.vip.vip import Vip
+from exporter.vip.world import World
 
 DEFAULT_SETTLE: Nanoseconds = 15 * SECOND
 

@@ -1,0 +1,62 @@
+"""What the other sources know of a MAC: its node, its class, and whether they followed it. The claims ask for this."""
+
+from __future__ import annotations
+
+from exporter.vip.model import ClaimantClass, Mac, Mode, Nanoseconds, ServiceIntent, Source
+from exporter.vip.nodes import is_fhrp, same_node
+from exporter.vip.sources import Sources
+from exporter.vip.world import World
+
+
+class Evidence:
+    """The evidence on one VIP."""
+
+    def __init__(self, world: World, sources: Sources) -> None:
+        self.this_node = world.observer
+        """The name of the node whose interfaces are watched: the party of all that leaves it, whatever the MAC."""
+        self.intent: ServiceIntent | None = None
+        self._world = world
+        self._sources = sources
+
+    def node_of(self, mac: Mac) -> str:
+        return "" if self.is_hwaddr(mac) else self._world.nodes.node_of(mac)
+
+    def class_of(self, mac: Mac) -> ClaimantClass:
+        if self.is_hwaddr(mac):
+            return ClaimantClass.HWADDR
+        if self._world.nodes.node_of(mac):
+            return ClaimantClass.NODE
+        if is_fhrp(mac):
+            return ClaimantClass.FHRP
+        return ClaimantClass.FOREIGN if self._world.nodes.complete else ClaimantClass.UNRESOLVED
+
+    def changed_to(self, mac: Mac, *, now: Nanoseconds, old: Mac, since: Nanoseconds) -> bool:
+        return any(
+            belief.has_news(since) and self._may_be(mac, belief.node) and not self._is_node(old, belief.node)
+            for source, belief in self._sources.items()
+            if source is not Source.LEASE or self._sources.lease_fresh(now)
+        )
+
+    def vouches_for_holder(self, mac: Mac, *, now: Nanoseconds, since: Nanoseconds) -> bool:
+        # Only the lease: it is renewed every few seconds, while an annotation may be a leftover.
+        lease = self._sources[Source.LEASE]
+        return (
+            self._sources.lease_fresh(now)
+            and bool(lease.node)
+            and (lease.changed_at is None or lease.changed_at < since)
+            and self.class_of(mac) is ClaimantClass.UNRESOLVED
+            and self._may_be(mac, lease.node)
+        )
+
+    def _is_node(self, mac: Mac, node: str) -> bool:
+        return same_node(self.node_of(mac), node)
+
+    def _may_be(self, mac: Mac, node: str) -> bool:
+        """Nothing speaks against the MAC being that node's."""
+        if resolved := self.node_of(mac):
+            return same_node(resolved, node)
+        return self.is_hwaddr(mac) or not (is_fhrp(mac) or self._world.nodes.macs_known(node))
+
+    def is_hwaddr(self, mac: Mac) -> bool:
+        """DHCP mode gives every node this MAC, so it names none of them."""
+        return self.intent is not None and self.intent.mode is Mode.DHCP and self.intent.hwaddr == mac

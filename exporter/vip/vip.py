@@ -1,0 +1,300 @@
+"""One VIP: takes the inputs that concern it, and shows what has become of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from exporter.vip.checks import Facts, Mismatches, failures, requirements
+from exporter.vip.claims import Claim, Claims
+from exporter.vip.evidence import Evidence
+from exporter.vip.model import (
+    ANNOUNCEMENTS,
+    SECOND,
+    ClaimantClass,
+    EventName,
+    IPAddress,
+    Kind,
+    Mode,
+    Nanoseconds,
+    ServiceIntent,
+    ServiceRef,
+    Sighting,
+    Source,
+    format_mac,
+)
+from exporter.vip.snapshot import Claimant, Event, FieldValue, SourceHolder, VipSnapshot
+from exporter.vip.sources import Sources
+from exporter.vip.verdict import Verdict
+from exporter.vip.world import World
+
+SIGHTING_KINDS = ("probe", "own_probe", "ordinary_request", "ordinary_reply", "solicited_na")
+PROBE_BURST = 10
+PROBE_EVERY: Nanoseconds = 10 * SECOND
+"""A flood of probes makes that many events at once, then one in this time; the counter counts them all."""
+
+
+class Vip:
+    def __init__(
+        self,
+        address: IPAddress,
+        *,
+        at: Nanoseconds,
+        world: World,
+        period: Nanoseconds | None,
+        emit: Callable[[Event], None],
+    ) -> None:
+        self.address = address
+        self.retired_at: Nanoseconds | None = None
+        """When the last Service gave the address up; it stays watched until it is silent."""
+        self.predecessors: list[Vip] = []
+        """The addresses that its Service had before, as long as they are announced."""
+        self.scheduled: Nanoseconds | None = None
+        """The core's note of when it will next look at this VIP."""
+        self._world = world
+        self._emit_event = emit
+        self._default_period = period
+        self._now = at
+        self._services: dict[ServiceRef, ServiceIntent] = {}
+        self._intent: ServiceIntent | None = None
+        self._sources = Sources(world.settle)
+        self._evidence = Evidence(world, self._sources)
+        self._verdict = Verdict(at=at, world=world, sources=self._sources, evidence=self._evidence, emit=self._emit)
+        self._claims = Claims(
+            at=at,
+            evidence=self._evidence,
+            settle=world.settle,
+            period=period,
+            blind=world.blind,
+            notify=self._verdict.take_notice,
+        )
+        self._verdict.watch(self._claims)
+        self._mismatches = Mismatches(world.settle, self._emit)
+        self._announcements: Counter[Kind] = Counter()
+        self._sightings: Counter[str] = Counter()
+        self._last_announcement: Nanoseconds | None = None
+        self._probe_tokens = PROBE_BURST
+        self._probe_refilled = at
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def next_due(self) -> Nanoseconds | None:
+        expiry, retired = self._sources.lease_expires, self._retired_until()
+        dues = (
+            self._claims.next_due(),
+            self._verdict.next_due(),
+            self._mismatches.next_due(),
+            expiry + 1 if expiry is not None and expiry >= self._now else None,
+            # A VIP that is watched for another reason too goes on after that moment.
+            retired if retired is not None and retired > self._now else None,
+        )
+        return min((due for due in dues if due is not None), default=None)
+
+    def advance(self, to: Nanoseconds) -> None:
+        """Handle what falls due until `to`; the core calls it for each due moment, in the order of time."""
+        self._now = max(self._now, to)
+        self._claims.advance(self._now)
+        self._review()
+
+    @property
+    def is_over(self) -> bool:
+        """No Service wants it any more, and nobody announces it."""
+        if self.retired_at is None:
+            return False
+        end = self._retired_until()
+        return not self._claims.announced or (end is not None and self._now >= end)
+
+    def _retired_until(self) -> Nanoseconds | None:
+        """When to stop watching an address whose announcer does not repeat, so that it never falls silent by itself."""
+        if self.retired_at is None or self._claims.period.value != 0:
+            return None
+        return max(self.retired_at, self._last_announcement or 0) + self._claims.period.silence
+
+    # --- inputs -------------------------------------------------------------------------------------------------------
+
+    def sight(self, at: Nanoseconds, sighting: Sighting) -> bool:
+        """Take a frame; the result says whether anything but an age or a count may have changed."""
+        self._now = at
+        kind = sighting.kind
+        # That a frame left this node only tells something where it is known which node this is.
+        outgoing = sighting.outgoing and bool(self._world.observer)
+        if kind in ANNOUNCEMENTS:
+            self._announcements[kind] += 1
+            self._last_announcement = at
+            before = self._claims.view
+            if self._claims.announce(at, sighting.mac, outgoing=outgoing):
+                if self._claims.view != before:
+                    self._review()
+                return True
+        elif kind is Kind.PROBE:
+            self._take_probe(sighting)
+        else:
+            self._sightings[kind] += 1
+        return False
+
+    def _take_probe(self, sighting: Sighting) -> None:
+        mac = sighting.mac
+        holder = self._claims.holder
+        if (
+            sighting.outgoing
+            or (holder is not None and holder.mac == mac)
+            or self._evidence.class_of(mac) in (ClaimantClass.NODE, ClaimantClass.HWADDR)
+        ):
+            self._sightings["own_probe"] += 1
+            return
+        self._sightings["probe"] += 1
+        refill = (self._now - self._probe_refilled) // PROBE_EVERY
+        self._probe_tokens = min(PROBE_BURST, self._probe_tokens + refill)
+        self._probe_refilled += refill * PROBE_EVERY
+        if self._probe_tokens:
+            self._probe_tokens -= 1
+            self._emit(EventName.PROBE_SEEN, {"mac": format_mac(mac), "class": self._evidence.class_of(mac)})
+
+    def take_intent(self, intent: ServiceIntent) -> None:
+        self._services[intent.service] = intent
+        self.retired_at = None
+        self._use_intent(intent)
+
+    def drop_service(self, service: ServiceRef) -> None:
+        """The Service is gone or has given the address up."""
+        self._services.pop(service, None)
+        if self._services:
+            if self._intent is not None and self._intent.service == service:
+                self._use_intent(next(reversed(self._services.values())))
+            return
+        self._sources[Source.ANNOTATION].forget()
+        self.retired_at = self._now
+        self._review()
+
+    def _use_intent(self, intent: ServiceIntent) -> None:
+        self._intent = self._evidence.intent = intent
+        self._claims.period.configure(intent.period if intent.period is not None else self._default_period)
+        self._learn(Source.ANNOTATION, intent.vip_host)
+
+    def take_lease(self, holder: str, expires: Nanoseconds | None) -> None:
+        self._sources.lease_expires = expires
+        self._learn(Source.LEASE, holder)
+
+    def take_bound(self, devices: tuple[str, ...]) -> None:
+        self._learn(Source.LOCAL, self._world.observer if devices else "")
+
+    def _learn(self, source: Source, name: str) -> None:
+        self._verdict.learn(self._now, source, name)
+        self._claims.reconsider(self._now)
+        self._review()
+
+    def reconsider(self) -> None:
+        """The nodes or the freshness of the intent have changed."""
+        self._claims.reconsider(self._now)
+        self._review()
+
+    def lose_capture(self) -> None:
+        self._claims.lose_capture()
+        self._review()
+
+    def restore_capture(self) -> None:
+        self._claims.restore_capture(self._now)
+
+    def _review(self) -> None:
+        """Draw the conclusions from a change of anything."""
+        self._verdict.review(self._now)
+        self._mismatches.update(self._now, failures(self._facts()))
+
+    def _facts(self) -> Facts:
+        wire, named = self._claims.wire_holder, dict(self._sources.named(self._now))
+        return Facts(
+            observer=self._world.observer,
+            intent=self._intent,
+            intent_fresh=self._world.intent_fresh,
+            state=self._claims.state,
+            wire_mac=wire.mac if wire else None,
+            wire_class=self._claims.class_of(wire) if wire else None,
+            wire_node=self._verdict.node_of_claim(wire),
+            lease=named.get(Source.LEASE, ""),
+            annotation=self._sources[Source.ANNOTATION].node,
+            local=self._sources[Source.LOCAL].node,
+            believed=self._verdict.believed()[1],
+            still_announced=next((vip.address for vip in self.predecessors if vip.is_announced), None),
+        )
+
+    @property
+    def is_announced(self) -> bool:
+        """Somebody announces it."""
+        return self._claims.announced
+
+    # --- what it shows ------------------------------------------------------------------------------------------------
+
+    @property
+    def vlan(self) -> int | None:
+        return self._intent.vlan if self._intent else None
+
+    def snapshot(self, now: Nanoseconds) -> VipSnapshot:
+        self._now = now
+        source, node = self._verdict.holder()
+        claims = self._claims
+        since = None if source in (None, Source.WIRE) else self._sources[source].since
+        if claims.wire_holder is not None and not self._verdict.is_shared:
+            since = claims.holder_since
+        return VipSnapshot(
+            address=self.address,
+            mode=self._intent.mode if self._intent else Mode.UNKNOWN,
+            services=tuple(sorted((ref for ref in self._services if ref.namespace), key=str)),
+            state=claims.state,
+            holder=node,
+            holder_source=source,
+            holder_mac=self._verdict.wire_mac,
+            holder_since=since,
+            sources=self._source_holders(),
+            moves=self._verdict.moves,
+            source_moves={
+                Source.WIRE: self._verdict.wire_moves,
+                **{source: belief.moves for source, belief in self._sources.items()},
+            },
+            mac_changes=claims.mac_changes,
+            contests=claims.contests,
+            withdrawn_claims=claims.withdrawn,
+            last_move=self._verdict.last_move,
+            last_handover=self._verdict.last_handover,
+            announcements={kind: self._announcements[kind] for kind in ANNOUNCEMENTS},
+            last_announcement=self._last_announcement,
+            sightings={kind: self._sightings[kind] for kind in SIGHTING_KINDS},
+            period=claims.period.value,
+            claimants=tuple(self._claimant(claim) for claim in claims.live.values()),
+            listed_claimants=tuple(self._claimant(claim) for claim in claims.listed(now)),
+            claims={kind: claims.begun[kind] for kind in ClaimantClass},
+            claimants_overflow=claims.overflow,
+            mismatches=self._mismatches.current(),
+            requirements=requirements(
+                self._facts(),
+                is_node_address=self._world.nodes.has_address(self.address),
+                load_balancer=self._has_load_balancer(),
+            ),
+            intent_stale=None if self._intent is None else not self._world.intent_fresh,
+        )
+
+    def _claimant(self, claim: Claim) -> Claimant:
+        return Claimant(
+            mac=format_mac(claim.mac),
+            holder=self._verdict.node_of_claim(claim),
+            claimant_class=self._claims.class_of(claim),
+            live=claim.mac in self._claims.live,
+        )
+
+    def _has_load_balancer(self) -> bool | None:
+        if self._intent is None or not self._intent.service.namespace:
+            return None
+        return any(intent.load_balancer for intent in self._services.values())
+
+    def _source_holders(self) -> tuple[SourceHolder, ...]:
+        wire = self._claims.wire_holder
+        holders = []
+        if wire is not None:
+            node = self._verdict.node_of_claim(wire)
+            holders.append(SourceHolder(Source.WIRE, node, format_mac(wire.mac), self._claims.holder_since))
+        for source, belief in self._sources.items():
+            if belief.node and (source is not Source.LEASE or self._sources.lease_fresh(self._now)):
+                holders.append(SourceHolder(source, belief.node, "", belief.since))
+        return tuple(holders)
+
+    def _emit(self, name: EventName, fields: Mapping[str, FieldValue], since: Nanoseconds | None = None) -> None:
+        self._emit_event(Event(self._now, name, self.address, fields, since))
