@@ -8,38 +8,16 @@ is not at odds with itself. Nothing here knows of Kubernetes; what it needs of i
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from exporter.vip.claimants import CLAIMANT_CAP, Claim, Claimants
 from exporter.vip.evidence import Evidence
-from exporter.vip.model import SECOND, ClaimantClass, EventName, Mac, Nanoseconds, State
+from exporter.vip.model import ClaimantClass, EventName, Mac, Nanoseconds, State
 from exporter.vip.period import Period
-
-CLAIMANT_CAP = 16
-LISTED_FOR: Nanoseconds = 600 * SECOND
 
 Party = str | Mac
 """A node's name, or the MAC itself where it resolves to no node."""
-
-
-@dataclass(slots=True)
-class Claim:
-    """One MAC's claim: from its first frame until grace after its last."""
-
-    mac: Mac
-    first: Nanoseconds
-    last: Nanoseconds
-    frames: int = 1
-    last_incoming: Nanoseconds | None = None
-    last_outgoing: Nanoseconds | None = None
-
-    def hear(self, at: Nanoseconds, *, outgoing: bool) -> None:
-        self.last = at
-        if outgoing:
-            self.last_outgoing = at
-        else:
-            self.last_incoming = at
 
 
 @dataclass(slots=True)
@@ -90,24 +68,25 @@ class Claims:
         self._settle = settle
         self._notify = notify
         self._now = at
-        self._listed: dict[Mac, Claim] = {}
         self._episode: Episode | None = None
         self._overlap: tuple[Party, Nanoseconds] | None = None
         self._listening_since: Nanoseconds | None = None if blind else at
         self._heard = False
         self._silent = False
         self.period = Period(period)
+        self.claimants = Claimants()
         self.holder: Claim | None = None
         self.holder_since: Nanoseconds = at
-        self.live: dict[Mac, Claim] = {}
         self.moves = 0
         self.mac_changes = 0
         self.contests = 0
         self.withdrawn = 0
-        self.overflow = 0
-        self.begun: Counter[ClaimantClass] = Counter()
 
     # --- what is known ------------------------------------------------------------------------------------------------
+
+    @property
+    def live(self) -> dict[Mac, Claim]:
+        return self.claimants.live
 
     @property
     def state(self) -> State:
@@ -145,10 +124,6 @@ class Claims:
 
     def class_of(self, claim: Claim) -> ClaimantClass:
         return ClaimantClass.NODE if self.is_outgoing(claim) else self._evidence.class_of(claim.mac)
-
-    def listed(self, now: Nanoseconds) -> tuple[Claim, ...]:
-        """The claimants worth a series each; a slot is kept for a while, so that a flood cannot churn through them."""
-        return tuple(claim for claim in self._listed.values() if now - claim.last <= LISTED_FOR)
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -258,10 +233,10 @@ class Claims:
             claim.hear(at, outgoing=outgoing)
             claim.frames += 1
         else:
-            self._make_room(for_holder=mac == holder.mac)
+            self.claimants.make_room(holder=holder, for_holder=mac == holder.mac)
             if mac == holder.mac:
                 self.holder = self._begin(at, mac, outgoing=outgoing, previous=holder)
-            elif len(self.live) < CLAIMANT_CAP:
+            elif not self.claimants.full:
                 self._begin(at, mac, outgoing=outgoing)
 
     def _hear_rival(self, at: Nanoseconds, mac: Mac, *, outgoing: bool) -> None:
@@ -270,8 +245,8 @@ class Claims:
             claim.hear(at, outgoing=outgoing)
             claim.frames += 1
         else:
-            self._make_room(for_holder=False)
-            if len(self.live) >= CLAIMANT_CAP:
+            self.claimants.make_room(holder=self.holder, for_holder=False)
+            if self.claimants.full:
                 return
             self._begin(at, mac, outgoing=outgoing)
         if self._episode is None:
@@ -284,28 +259,8 @@ class Claims:
         if previous is not None:
             claim.last_incoming, claim.last_outgoing = previous.last_incoming, previous.last_outgoing
         claim.hear(at, outgoing=outgoing)
-        self.live[mac] = claim
-        self.begun[self.class_of(claim)] += 1
-        self._list(claim)
+        self.claimants.add(claim, self.class_of(claim))
         return claim
-
-    def _make_room(self, *, for_holder: bool) -> None:
-        """At the cap, the one-frame claimant heard longest ago gives way; the holder is never refused or evicted."""
-        if len(self.live) < CLAIMANT_CAP:
-            return
-        self.overflow += 1
-        others = [claim for claim in self.live.values() if claim is not self.holder]
-        weak = [claim for claim in others if claim.frames == 1] or (others if for_holder else [])
-        if weak:
-            del self.live[min(weak, key=lambda claim: claim.last).mac]
-
-    def _list(self, claim: Claim, *, must: bool = False) -> None:
-        if claim.mac not in self._listed and len(self._listed) >= CLAIMANT_CAP:
-            oldest = min(self._listed.values(), key=lambda listed: listed.last)
-            if not must and claim.first - oldest.last <= LISTED_FOR:
-                return
-            del self._listed[oldest.mac]
-        self._listed[claim.mac] = claim
 
     # --- judgement ----------------------------------------------------------------------------------------------------
 
@@ -452,13 +407,13 @@ class Claims:
     def _move(self, now: Nanoseconds, new: Claim, first: Nanoseconds) -> None:
         old, last = self._holder_mac(), self._party_last()
         new_party = self._party(new)
-        self.live = {mac: claim for mac, claim in self.live.items() if self._party(claim) == new_party}
+        self.claimants.live = {mac: claim for mac, claim in self.live.items() if self._party(claim) == new_party}
         self._episode = self._overlap = None
         self.period.forget()
         self.holder, self.holder_since = new, first
         self._heard, self._silent = True, False
         self.moves += 1
-        self._list(new, must=True)
+        self.claimants.show(new, must=True)
         self._notify(Notice(now, EventName.VIP_MOVED, new.mac, old, first, gap=max(0, first - last)))
 
     def _follow_mac(self, now: Nanoseconds) -> None:
@@ -475,7 +430,7 @@ class Claims:
         self.holder = new
         self._heard, self._silent = True, False
         self.mac_changes += 1
-        self._list(new, must=True)
+        self.claimants.show(new, must=True)
         self._notify(Notice(now, EventName.MAC_CHANGED, new.mac, old, new.first))
 
     # --- capture ------------------------------------------------------------------------------------------------------

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from exporter.vip.claims import Claim, Claims, Notice
+from exporter.vip.claimants import Claim
+from exporter.vip.claims import Claims, Notice
 from exporter.vip.evidence import Evidence
 from exporter.vip.model import SECOND, EventName, Mac, Nanoseconds, Source, State, format_mac
 from exporter.vip.nodes import same_node

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 
 from exporter.vip.checks import Facts, Mismatches, failures, requirements
-from exporter.vip.claims import Claim, Claims
+from exporter.vip.claimants import Claim
+from exporter.vip.claims import Claims
 from exporter.vip.evidence import Evidence
 from exporter.vip.model import (
     ANNOUNCEMENTS,
@@ -260,9 +261,9 @@ class Vip:
             sightings={kind: self._sightings[kind] for kind in SIGHTING_KINDS},
             period=claims.period.value,
             claimants=tuple(self._claimant(claim) for claim in claims.live.values()),
-            listed_claimants=tuple(self._claimant(claim) for claim in claims.listed(now)),
-            claims={kind: claims.begun[kind] for kind in ClaimantClass},
-            claimants_overflow=claims.overflow,
+            listed_claimants=tuple(self._claimant(claim) for claim in claims.claimants.listed(now)),
+            claims={kind: claims.claimants.begun[kind] for kind in ClaimantClass},
+            claimants_overflow=claims.claimants.overflow,
             mismatches=self._mismatches.current(),
             requirements=requirements(
                 self._facts(),
