@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from queue import SimpleQueue
 
 from exporter import __version__, cli, log
 from exporter.app import App
@@ -41,9 +40,9 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _run(config: Config, intent: IntentFile | None, given: argparse.Namespace) -> int:
-    signals: SimpleQueue[int] = SimpleQueue()
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-        signal.signal(number, lambda number, _frame: signals.put(number))
+    # Blocked before the first thread starts, so that every thread inherits it and none but `sigwait` takes a signal.
+    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
+    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
         app = App(config, intent)
         app.start()
@@ -55,7 +54,7 @@ def _run(config: Config, intent: IntentFile | None, given: argparse.Namespace) -
     except ListenError as error:
         print(f"vip-exporter: {error}", file=sys.stderr)
         return 1
-    while signals.get() == signal.SIGHUP:
+    while signal.sigwait(signals) == signal.SIGHUP:
         config = _reload(app, config, given)
     app.stop()
     return 0

@@ -22,6 +22,8 @@ class Belief:
     moves: int = 0
     matched: Nanoseconds | None = None
     """The change (its `changed_at`) that a take-over on the wire has already explained: it speaks for no other."""
+    before: str = ""
+    """The node that it named before its last change."""
     _last_named: str = ""
 
     def has_news(self, since: Nanoseconds) -> bool:
@@ -39,7 +41,7 @@ class Belief:
             self.node, self.since = node, at
         if not node or same_node(node, self._last_named):
             return False
-        moved, self._last_named = bool(self._last_named), node
+        moved, self.before, self._last_named = bool(self._last_named), self._last_named, node
         if not first:
             self.changed_at = at
         self.moves += moved
@@ -89,6 +91,10 @@ class Sources:
             self._beliefs[source].matched = self._beliefs[source].changed_at
         self._awaited = set(self._beliefs) - news
         return news
+
+    def presume_current(self) -> None:
+        """The wire's holder is the first one known: a source that names a node already has nothing to follow."""
+        self._awaited -= {source for source, belief in self._beliefs.items() if belief.node}
 
     def lease_fresh(self, now: Nanoseconds) -> bool:
         return self._beliefs[Source.LEASE].known and (self.lease_expires is None or now <= self.lease_expires)

@@ -10,7 +10,7 @@ from exporter.vip.evidence import Evidence
 from exporter.vip.model import SECOND, EventName, Mac, Nanoseconds, Source, State, format_mac
 from exporter.vip.nodes import same_node
 from exporter.vip.snapshot import FieldValue, LastMove
-from exporter.vip.sources import Sources
+from exporter.vip.sources import Belief, Sources
 from exporter.vip.world import World
 
 Emit = Callable[[EventName, Mapping[str, FieldValue], Nanoseconds | None], None]
@@ -159,9 +159,10 @@ class Verdict:
         new = self.node_of_claim(self._claims.live.get(notice.mac)) if notice.mac else ""
         match notice.name:
             case EventName.VIP_MOVED:
-                self._take_move(notice, old or self._named, new)
+                self._take_move(notice, old, new)
             case EventName.VIP_SEEN:
                 self._take_over(notice.at)
+                self._sources.presume_current()
                 self._emit(notice.name, {"mac": _text(notice.mac), "holder": new}, None)
             case EventName.VIP_SILENT:
                 self._emit(notice.name, {"mac": _text(notice.mac), "holder": self._named}, None)
@@ -199,7 +200,10 @@ class Verdict:
         assert notice.first is not None
         first = notice.first
         self.wire_moves += 1
-        new = new or self._news_of(first - self._world.settle)
+        news = self._news_of(first - self._world.settle)
+        # A source that is ahead of the wire has been followed already: the old holder is the one it named before.
+        old = old or (news.before if news and same_node(news.node, self._named) else self._named)
+        new = new or (news.node if news else "")
         ahead, self._ahead = self._ahead, ""
         self._take_over(first)
         self._named = new
@@ -223,9 +227,9 @@ class Verdict:
             first,
         )
 
-    def _news_of(self, since: Nanoseconds) -> str:
-        """The node that a source went over to about now: the new holder's name where its MAC does not tell."""
-        return next((belief.node for _, belief in self._sources.items() if belief.has_news(since)), "")
+    def _news_of(self, since: Nanoseconds) -> Belief | None:
+        """The source that went over to another node about now: it names the new holder where its MAC does not tell."""
+        return next((belief for _, belief in self._sources.items() if belief.has_news(since)), None)
 
     def _take_over(self, first: Nanoseconds) -> None:
         """The wire has a new holder: match the sources that already follow it, await the annotation."""

@@ -1558,3 +1558,33 @@ def test_second_watch_of_the_same_core_is_independent() -> None:
         core=core,
     )
     assert [run.vip(address).state for address in addresses] == [State.CONTESTED, State.HELD]
+
+
+def test_an_annotation_just_ahead_of_the_wire_names_the_move_rightly() -> None:
+    """MACs that resolve to no node; vipHost changes 20 ms before the new holder's first frame (kube-vip from 0.9 on)."""
+    run = play(
+        interleave(
+            service(0, vipHost="node-a"),
+            announce("A", until=30),
+            service(31, vipHost="node-b"),
+            announce("B", from_=31.02, until=60),
+        ),
+        until=60,
+    )
+    (move,) = [event for event in run.events if event.name == "vip_moved"]
+    assert (move.fields["from"], move.fields["to"]) == ("node-a", "node-b")
+    assert run.vip().holder == "node-b"
+
+
+def test_a_change_after_the_first_sighting_still_speaks_for_the_next_move() -> None:
+    """The source named a node when the VIP was first seen, so its change within the settle time belongs to a move."""
+    run = play(
+        interleave(
+            service(0, vipHost="node-a"),
+            announce("A", from_=1, until=6),
+            service(8, vipHost="node-b"),
+            announce("B", from_=8.5, until=9),
+        ),
+        until=9,
+    )
+    assert (run.vip().state, run.vip().moves, run.vip().holder) == ("held", 1, "node-b")
