@@ -1561,7 +1561,7 @@ def test_second_watch_of_the_same_core_is_independent() -> None:
 
 
 def test_an_annotation_just_ahead_of_the_wire_names_the_move_rightly() -> None:
-    """MACs that resolve to no node; vipHost changes 20 ms before the new holder's first frame (kube-vip from 0.9 on)."""
+    """MACs that resolve to no node; vipHost changes 20 ms before the new holder speaks (kube-vip from 0.9 on)."""
     run = play(
         interleave(
             service(0, vipHost="node-a"),
