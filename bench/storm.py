@@ -15,7 +15,7 @@ from bench.table import Table, milliseconds
 FRAMES = 1_000_000
 PASSES = 3
 TARGET = 0.001
-"""CPU seconds per million frames: what nothing at all cannot be told from."""
+"""CPU seconds per million frames: as good as nothing."""
 YARDSTICKS = {"recv": ("yardstick: loop over `recv`", 500_000), "scapy": ("yardstick: scapy AsyncSniffer", 50_000)}
 _SECONDS_OF_CALM = 0.3
 """For what a program does late."""
@@ -35,14 +35,15 @@ def measure(stage: Stage) -> Table:
     with stage.exporter(*stage.intent_file(1)) as exporter, stage.sender(OTHERS) as sender:
         exporter.wait_until_served(f'vip="{VIPS[0]}"')
         passes = [_time_storm(stage, exporter, sender) for _ in range(PASSES)]
-    idle = statistics.median(one.idle / one.arrived for one in passes) * 1e6
+    idle = [one.idle / one.arrived * 1e6 for one in passes]
+    idle_median, noise = statistics.median(idle), max(idle) - min(idle)
     storm = statistics.median(one.storm / one.arrived for one in passes) * 1e6
-    cost = statistics.median((one.storm - one.idle) / one.arrived for one in passes) * 1e6
+    cost = storm - idle_median
     arrived, read = sum(one.arrived for one in passes), sum(one.read for one in passes)
     rate = statistics.median(one.arrived / one.seconds for one in passes)
     row = ("the exporter", _number(rate), _number(arrived), _number(read), milliseconds(cost))
     missed = []
-    if cost > TARGET:
+    if cost > max(TARGET, noise):
         missed.append(f"storm about other addresses: {milliseconds(cost)} of CPU time per million frames")
     if read:
         missed.append(f"storm about other addresses: {read} frames read")
@@ -54,9 +55,10 @@ def measure(stage: Stage) -> Table:
             *(_yardstick(stage, name) for name in YARDSTICKS),
         ),
         note=f"{PASSES} storms as fast as one core sends, medians. The exporter used {milliseconds(storm)} of CPU time "
-        f"per million frames, and {milliseconds(idle)} in as long a time without any: the difference is shown. What "
-        "arrived is the interface's counter, what was read the listener's own. Yardsticks: CPU time per million frames "
-        "read, as at this rate they lose the others.",
+        f"per million frames, and {milliseconds(idle_median)} in as long a time without any: the difference is "
+        f"shown, and counts only beyond the {milliseconds(noise)} by which the idle times differ. What arrived is the "
+        "interface's counter, what was read the listener's own. Yardsticks: CPU time per million frames read, as at this "
+        "rate they lose the others.",
         missed=tuple(missed),
     )
 

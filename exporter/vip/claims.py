@@ -307,6 +307,7 @@ class Claims:
             against = [*episode.lapsed.values(), *(claim for claims in rivals.values() for claim in claims)]
             latest = max(against, key=lambda claim: claim.last, default=None)
             self._notify(Notice(now, EventName.CONTEST_STARTED, latest.mac if latest else None, self._holder_mac()))
+            self._end_contest(now, [])  # in case the others have lapsed by now
         elif not rivals:
             self._episode = None
             self._follow_mac(now)
