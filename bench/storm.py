@@ -57,8 +57,8 @@ def measure(stage: Stage) -> Table:
         note=f"{PASSES} storms as fast as one core sends, medians. The exporter used {milliseconds(storm)} of CPU time "
         f"per million frames, and {milliseconds(idle_median)} in as long a time without any: the difference is "
         f"shown, and counts only beyond the {milliseconds(noise)} by which the idle times differ. What arrived is the "
-        "interface's counter, what was read the listener's own. Yardsticks: CPU time per million frames read, as at this "
-        "rate they lose the others.",
+        "interface's counter, what was read the listener's own. Yardsticks: CPU time per million frames read, as at "
+        "this rate they lose the others.",
         missed=tuple(missed),
     )
 

@@ -24,10 +24,8 @@ LARGEST = 64 * 1024 * 1024
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
-METHODS: Mapping[str, tuple[str, str, str]] = {
-    "services": ("CoreV1Api", "list_namespaced_service", "list_service_for_all_namespaces"),
-}
-"""By resource: the library's class, and its methods for one namespace and for all."""
+API_ROOTS: Mapping[str, str] = {"services": "/api/v1"}
+"""By resource: the path of its API group and version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +38,11 @@ class Target:
 
     def __str__(self) -> str:
         return "/".join(filter(None, (self.namespace, self.name))) or self.resource
+
+    @property
+    def path(self) -> str:
+        namespace = f"/namespaces/{self.namespace}" if self.namespace else ""
+        return f"{API_ROOTS[self.resource]}{namespace}/{self.resource}"
 
     @property
     def selector(self) -> str | None:
@@ -143,10 +146,10 @@ class Client:
     def watch(self, target: Target, *, version: str, seconds: int) -> Answer:
         """Watch from a resource version for so many seconds, bookmarks included."""
         options = {
-            "watch": True,
-            "resource_version": version,
-            "allow_watch_bookmarks": True,
-            "timeout_seconds": seconds,
+            "watch": "true",
+            "resourceVersion": version,
+            "allowWatchBookmarks": "true",
+            "timeoutSeconds": seconds,
         }
         return self._request(target, options)
 
@@ -169,17 +172,20 @@ class Client:
         return self._send(self._connection()[0], target, options)
 
     def _send(self, api: Any, target: Target, options: Mapping[str, object]) -> Answer:
-        from kubernetes import client
-
-        class_name, namespaced, everywhere = METHODS[target.resource]
-        arguments = ({"namespace": target.namespace} if target.namespace else {}) | dict(options)
-        if target.selector:
-            arguments["field_selector"] = target.selector
-        method = getattr(getattr(client, class_name)(api), namespaced if target.namespace else everywhere)
+        query = [*options.items(), *([("fieldSelector", target.selector)] if target.selector else [])]
         with _failures():
-            # Not preloaded: the library's models reject objects that a server may well send.
-            response = method(**arguments, _preload_content=False, _request_timeout=self._timeouts)
-        return Answer(response, quiet=self._quiet if options.get("watch") else self._timeouts[1])
+            # The library's methods for each resource would load hundreds of models, a second and 20 MiB, to check what
+            # a server sends against them; they reject objects that a server may well send, and none of it is used.
+            request = api.param_serialize(
+                "GET",
+                target.path,
+                query_params=query,
+                header_params={"Accept": "application/json"},
+                auth_settings=["BearerToken"],
+            )
+            response = api.call_api(*request, _request_timeout=self._timeouts)
+            _raise_for_status(response)
+        return Answer(response.response, quiet=self._quiet if options.get("watch") else self._timeouts[1])
 
     def _connection(self) -> tuple[Any, bool]:
         """The library's client, and whether it was made just now from the configuration as it is now."""
@@ -238,6 +244,14 @@ def _strip_tokens(configuration: Any) -> None:
             current.api_key[name] = token.strip()
 
     configuration.refresh_api_key_hook = strip
+
+
+def _raise_for_status(response: Any) -> None:
+    from kubernetes.client import ApiException
+
+    if not 200 <= response.status <= 299:
+        response.read()
+        raise ApiException.from_response(http_resp=response, body=None, data=None)
 
 
 @contextmanager
