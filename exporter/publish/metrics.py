@@ -118,9 +118,10 @@ class _VipCollector(Collector):
         metrics = [metric for metric in VIP_METRICS if metric.summary or not summary]
         families = {metric.name: _family(metric) for metric in metrics}
         for vip in snapshot.vips:
+            address = str(vip.address)
             for name, labels, value in self._rows(vip, summary=summary):
                 if name in families:
-                    families[name].add_metric([str(vip.address), *labels], value)
+                    families[name].add_metric([address, *labels], value)
         yield from families.values()
         for metric, distribution in zip(FLEET_METRICS, (snapshot.handover, snapshot.annotation_lag), strict=True):
             yield _histogram_family(metric, distribution)
