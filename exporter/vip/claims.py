@@ -286,21 +286,25 @@ class Claims:
         assert self.holder is not None
         return max([self.holder.last, *(claim.last for claim in self.live.values() if self._is_holder(claim))])
 
-    def _rivals(self) -> dict[Party, list[Claim]]:
-        """The live new claimants by party, in the order in which they came."""
+    def _sides(self) -> tuple[bool, dict[Party, list[Claim]]]:
+        """Whether the holder is live, and the live new claimants by party, in the order in which they came."""
+        assert self.holder is not None
+        holder_lives, own = False, self._party(self.holder)
         rivals: dict[Party, list[Claim]] = {}
         for claim in self.live.values():
-            if not self._is_holder(claim):
-                rivals.setdefault(self._party(claim), []).append(claim)
-        return rivals
+            party = self._party(claim)
+            if party == own or claim.mac == self.holder.mac:
+                holder_lives = True
+            else:
+                rivals.setdefault(party, []).append(claim)
+        return holder_lives, rivals
 
     def _judge(self, now: Nanoseconds) -> None:
         """Decide on an episode that is no contest (yet)."""
         episode = self._episode
         assert episode is not None
         episode.decide_at = None
-        rivals = self._rivals()
-        holder_lives = any(self._is_holder(claim) for claim in self.live.values())
+        holder_lives, rivals = self._sides()
         if (episode.holder_late and episode.rivals_late) or (not holder_lives and self._two_rivals_go_on(rivals)):
             episode.contested = True
             self.contests += 1
@@ -364,7 +368,7 @@ class Claims:
         if self._episode is None:
             self._follow_mac(now)
             return
-        if not self._is_holder(claim) and self._party(claim) not in self._rivals():
+        if not self._is_holder(claim) and self._party(claim) not in self._sides()[1]:
             self._remember(claim)
             self.withdrawn += 1
             self._notify(
@@ -390,8 +394,7 @@ class Claims:
             del self.live[claim.mac]
             if not self._is_holder(claim):
                 self._remember(claim)
-        rivals = self._rivals()
-        holder_lives = any(self._is_holder(claim) for claim in self.live.values())
+        holder_lives, rivals = self._sides()
         if len(rivals) + holder_lives > 1:
             return
         old = self._holder_mac()
