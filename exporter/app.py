@@ -27,7 +27,7 @@ from exporter.reconciler import Reconciler
 from exporter.scheduler import Scheduler
 from exporter.vip.core import Core
 from exporter.vip.histogram import Histogram
-from exporter.vip.model import SECOND, Input, IPAddress, Nanoseconds, ServiceGone
+from exporter.vip.model import SECOND, Input, IPAddress, LeaseGone, Nanoseconds, NodesSeen, ServiceGone
 from exporter.vip.snapshot import Event
 from exporter.wire.capture import Capture, default_interface
 from exporter.wire.decode import Decoder
@@ -156,8 +156,11 @@ class App:
         if intent is not None and intent != self._intent:
             kept = {entry.service for entry in intent.entries}
             before = self._intent.entries if self._intent else ()
-            gone = [entry.service for entry in before if entry.service not in kept]
-            self._reconciler.deliver([ServiceGone(self._clock.now(), service) for service in gone])
+            now = self._clock.now()
+            # What the new file leaves out must be taken back; what it says is said anew.
+            taken_back: list[Input] = [ServiceGone(now, entry.service) for entry in before if entry.service not in kept]
+            taken_back += [LeaseGone(now, address) for entry in before for address in entry.said.addresses]
+            self._reconciler.deliver([*taken_back, NodesSeen(now, ())])
             self._play(intent)
             self._intent = intent
         self._reloaded, self._reloaded_at = True, self._clock.now()

@@ -10,7 +10,7 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        echo "this needs root: $*" >&2
+        echo "${wanted%%:*} is missing; as root: apt-get install ${wanted%%:*}" >&2
         exit 1
     fi
 }

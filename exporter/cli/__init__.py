@@ -1,7 +1,7 @@
 """The command line: which command was asked for, and what its end means as an exit status.
 
 0: done. 1: failed while running. 64: what was given (arguments, configuration, intent or capture file) cannot be used.
-77: not permitted to capture.
+77: not permitted to capture. 130: interrupted.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of standard output has gone (a pager, head); nothing is left to say to it.
         sys.stderr.close()
+        return 1
+    except OSError as error:
+        # A full disk under standard output, or none at all; commands answer for their own files themselves.
+        print(f"vip-exporter: {error.strerror or error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130

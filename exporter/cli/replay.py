@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Sequence
-from ipaddress import ip_address
 from pathlib import Path
 
 from exporter.cluster.intent_file import IntentFileError, read_intent_file
+from exporter.cluster.intent_words import address as unicast_address
 from exporter.config import ArgumentParser, ConfigError
 from exporter.config.values import PERIOD
 from exporter.publish.records import event_record, replay_record
@@ -49,6 +50,8 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(str(error).splitlines()) from None
     for warning in result.warnings:
         print(f"vip-exporter: warning: {warning}", file=sys.stderr)
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
     sys.stdout.write(_render(result, given.format))
     sys.stdout.flush()
     return 0
@@ -75,9 +78,9 @@ def _render(result: Replay, form: str) -> str:
 
 def _address(text: str) -> IPAddress:
     try:
-        return ip_address(text)
-    except ValueError:
-        raise ConfigError([f"--vip: {text!r} is no IP address; write it like 192.0.2.10"]) from None
+        return unicast_address(text)
+    except ValueError as error:
+        raise ConfigError([f"--vip: {text!r}: {error}"]) from None
 
 
 def _period(text: str) -> Nanoseconds | None:

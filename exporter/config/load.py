@@ -52,7 +52,7 @@ class ArgumentParser(argparse.ArgumentParser):
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
         arguments, unknown = self.parse_known_args(args, namespace)
         if unknown:
-            flags = [setting.flag for setting in SETTINGS]
+            flags = [flag for action in self._actions for flag in action.option_strings]
             named = [text.partition("=")[0] for text in unknown if text.startswith("-")]
             raise UsageError(
                 [f"{shown(flag)[1:-1]}: unknown flag; {suggestion(flag, flags)}" for flag in named]

@@ -101,7 +101,9 @@ def _offline(terminal: Terminal) -> int:
     with tempfile.TemporaryDirectory(prefix="vip-exporter-demo-") as directory:
         stage = OfflineStage(directory=Path(directory), period=PERIOD)
         good = Walk(stage=stage, terminal=terminal, period=PERIOD).run()
-    terminal.line("To see it live, with real frames and a page to open, run it as root, without --offline.")
+    terminal.line(
+        "To see it live, with real frames and a page to open, run it as root, where network namespaces are allowed."
+    )
     return 0 if good else 1
 
 

@@ -29,8 +29,7 @@ Family = GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily
 Rows = Iterator[tuple[str, Sequence[str], float]]
 """Metric name, label values in the order of the catalogue, value."""
 
-SOURCES = (Source.WIRE, Source.ANNOTATION)
-"""The sources that are watched; a source that is not has no moves to count."""
+WATCHED = (Source.WIRE, Source.ANNOTATION)
 _KINDS = {
     4: ((Kind.REQUEST, Kind.REPLY), ("probe", "own_probe", Kind.ORDINARY_REQUEST, Kind.ORDINARY_REPLY)),
     6: ((Kind.NA,), ("probe", "own_probe", Kind.SOLICITED_NA)),
@@ -145,8 +144,11 @@ class _VipCollector(Collector):
         for source in vip.sources:
             yield "vip_source_holder_info", (source.source, source.node, source.mac), 1
         yield "vip_moves_total", (), vip.moves
-        for watched in SOURCES:
-            yield "vip_source_moves_total", (watched,), vip.source_moves[watched]
+        naming = {source.source for source in vip.sources}
+        for source_name, moves in vip.source_moves.items():
+            # Lease and bound addresses count from when there are any.
+            if source_name in WATCHED or source_name in naming or moves:
+                yield "vip_source_moves_total", (source_name,), moves
         yield "vip_mac_changes_total", (), vip.mac_changes
         yield "vip_contests_total", (), vip.contests
         yield "vip_withdrawn_claims_total", (), vip.withdrawn_claims

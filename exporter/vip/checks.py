@@ -38,6 +38,8 @@ class Facts:
     wire_node: str
     lease: str
     annotation: str
+    annotation_left_behind: bool
+    """It names the holder from before the wire's last move, to a MAC that resolves to no node."""
     local: str
     believed: str
     """The strongest source beside the wire."""
@@ -56,7 +58,9 @@ def failures(facts: Facts) -> dict[Check, Mapping[str, FieldValue] | None]:
     host = _differ(annotation, facts.wire_node)
     hwaddr = facts.intent.hwaddr if facts.intent else None
     return {
-        Check.HOST: {"annotation": annotation, "wire": facts.wire_node} if host else None,
+        Check.HOST: {"annotation": annotation, "wire": facts.wire_node, "mac": _text(facts.wire_mac)}
+        if host or (facts.annotation_left_behind and facts.intent_fresh)
+        else None,
         Check.MAC: {"mac": _text(facts.wire_mac), "hwaddr": _text(hwaddr)} if _mac_differs(facts, host=host) else None,
         Check.LEASE: {"lease": lease, "annotation": annotation} if _differ(lease, annotation) else None,
         Check.ADDRESS: {"announced": str(facts.still_announced)} if facts.still_announced else None,
@@ -99,7 +103,8 @@ def requirements(facts: Facts, *, is_node_address: bool | None, load_balancer: b
         met[Requirement.DISTINCT_FROM_NODES] = not is_node_address
     if load_balancer is not None:
         met[Requirement.LOAD_BALANCER_SERVICE] = load_balancer
-    if facts.believed and facts.intent_fresh and facts.state is not State.UNKNOWN:
+    named = facts.believed or facts.annotation or facts.lease
+    if named and facts.intent_fresh and facts.state is not State.UNKNOWN:
         met[Requirement.HEARD_HERE] = facts.state is not State.SILENT
     return met
 

@@ -71,6 +71,8 @@ class Claims:
         self._episode: Episode | None = None
         self._overlap: tuple[Party, Nanoseconds] | None = None
         self._listening_since: Nanoseconds | None = None if blind else at
+        self._missed_at = at
+        """Until then, frames may have been lost."""
         self._heard = False
         self._silent = False
         self.period = Period(period)
@@ -151,8 +153,8 @@ class Claims:
         if self.period.value == 0 or self._listening_since is None:
             return None
         if self._heard and self.holder is not None:
-            return self._party_last() + self.period.silence + 1
-        return self._listening_since + 5 * self.period.value + 1
+            return max(self._party_last(), self._missed_at) + self.period.silence + 1
+        return max(self._listening_since, self._missed_at) + 5 * self.period.value + 1
 
     def _fall_due(self, now: Nanoseconds) -> None:
         due = sorted(
@@ -438,6 +440,10 @@ class Claims:
         self._notify(Notice(now, EventName.MAC_CHANGED, new.mac, old, new.first))
 
     # --- capture ------------------------------------------------------------------------------------------------------
+
+    def miss_frames(self, at: Nanoseconds) -> None:
+        """Frames were lost up to now: silence must begin anew."""
+        self._missed_at = at
 
     def lose_capture(self) -> None:
         """Nothing can be heard: what was open is left undecided, the holder is remembered but not vouched for."""

@@ -15,9 +15,11 @@ from exporter.vip.model import (
     BoundSeen,
     CaptureChanged,
     EventName,
+    FramesMissed,
     Input,
     IntentFreshness,
     IPAddress,
+    LeaseGone,
     LeaseSeen,
     Nanoseconds,
     NodesSeen,
@@ -98,7 +100,7 @@ class Core:
                 continue  # superseded by an earlier one
             vip.scheduled = None
             self._now = max(self._now, due)
-            vip.advance(self._now)
+            self._advance_one(vip)
             # All that was due by now is done, so nothing may ask for the same moment again.
             self._settle(vip, earliest=self._now + 1)
         self._now = max(self._now, to)
@@ -158,6 +160,14 @@ class Core:
                     self._reconsider_all()
             case CaptureChanged():
                 self._observe_capture(event)
+            case FramesMissed():
+                for vip in self._vips.values():
+                    vip.miss_frames(self._now)
+            case LeaseGone(vip=address):
+                if vip := self._vips.get(address):
+                    vip.advance(self._now)
+                    vip.lose_lease()
+                    self._settle(vip)
         return self._take_events()
 
     def _observe_sighting(self, sighting: Sighting) -> None:
@@ -167,8 +177,18 @@ class Core:
                 return
             self._pinned.add(sighting.vip)
             vip = self._vip(sighting.vip)
+        announced = vip.is_announced
         if vip.sight(self._now, sighting):
             self._settle(vip)
+            self._tell_followers(vip, announced)
+
+    def _advance_one(self, vip: Vip) -> None:
+        announced = vip.is_announced
+        vip.advance(self._now)
+        self._tell_followers(vip, announced)
+
+    def _tell_followers(self, vip: Vip, announced: bool) -> None:
+        if vip.is_announced is not announced:
             for other in self._followers(vip):
                 other.advance(self._now)
                 self._settle(other)

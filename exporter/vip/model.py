@@ -207,6 +207,14 @@ class LeaseSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseGone:
+    """No Lease decides on this VIP any more."""
+
+    at: Nanoseconds
+    vip: IPAddress
+
+
+@dataclass(frozen=True, slots=True)
 class Node:
     name: str
     addresses: tuple[IPAddress, ...] = ()
@@ -242,7 +250,26 @@ class CaptureChanged:
     reason: str = ""
 
 
-Input = Sighting | ServiceSeen | ServiceGone | IntentFreshness | LeaseSeen | NodesSeen | BoundSeen | CaptureChanged
+@dataclass(frozen=True, slots=True)
+class FramesMissed:
+    """The kernel had to drop frames for want of room, so that nothing was heard for a while proves nothing."""
+
+    at: Nanoseconds
+    device: str
+
+
+Input = (
+    Sighting
+    | ServiceSeen
+    | ServiceGone
+    | IntentFreshness
+    | LeaseSeen
+    | LeaseGone
+    | NodesSeen
+    | BoundSeen
+    | CaptureChanged
+    | FramesMissed
+)
 
 
 # --- outputs ----------------------------------------------------------------------------------------------------------

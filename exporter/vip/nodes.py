@@ -8,15 +8,17 @@ from ipaddress import ip_address
 from exporter.vip.model import IPAddress, Mac, Node
 
 FHRP_PREFIXES = (
-    bytes.fromhex("00005e0001"),  # VRRP for IPv4 and CARP (RFC 9568, section 7.3)
-    bytes.fromhex("00005e0002"),  # VRRP for IPv6
-    bytes.fromhex("00000c07ac"),  # HSRP version 1
+    "00005e0001",  # VRRP for IPv4 and CARP (RFC 9568, section 7.3)
+    "00005e0002",  # VRRP for IPv6
+    "00000c07ac",  # HSRP version 1
+    "00000c9ff",  # HSRP version 2
+    "000573a00",  # HSRP version 2 for IPv6
 )
 
 
 def is_fhrp(mac: Mac) -> bool:
     """A virtual MAC of a first-hop redundancy protocol: it belongs to a router group, not to a machine."""
-    return mac.startswith(FHRP_PREFIXES)
+    return mac.hex().startswith(FHRP_PREFIXES)
 
 
 def same_node(one: str, other: str) -> bool:

@@ -58,11 +58,22 @@ class Verdict:
         return next(named, (None, ""))
 
     def _is_outdated(self, source: Source, node: str) -> bool:
-        """The wire has just moved and this source has not followed yet: it still names the holder from before."""
+        """The wire has moved and this source has not followed: it still names the holder from before."""
         move = self.last_move
         if source is Source.LOCAL or move is None or move.at != self._takeover or self.is_shared:
             return False
-        return self._now - move.at <= self._world.settle and same_node(node, move.origin)
+        return same_node(node, move.origin)
+
+    @property
+    def annotation_left_behind(self) -> bool:
+        """The wire went on to another holder than the annotation names, though no MAC tells which node that is."""
+        annotation = self._sources[Source.ANNOTATION].node
+        return (
+            bool(annotation)
+            and self._claims.wire_holder is not None
+            and not self.node_of_claim(self._claims.wire_holder)
+            and self._is_outdated(Source.ANNOTATION, annotation)
+        )
 
     @property
     def wire_mac(self) -> str:

@@ -176,6 +176,11 @@ class Vip:
         self._sources.lease_expires = expires
         self._learn(Source.LEASE, holder)
 
+    def lose_lease(self) -> None:
+        self._sources.lease_expires = None
+        self._sources[Source.LEASE].forget()
+        self.reconsider()
+
     def take_bound(self, devices: tuple[str, ...]) -> None:
         self._learn(Source.LOCAL, self._world.observer if devices else "")
 
@@ -188,6 +193,9 @@ class Vip:
         """The nodes or the freshness of the intent have changed."""
         self._claims.reconsider(self._now)
         self._review()
+
+    def miss_frames(self, now: Nanoseconds) -> None:
+        self._claims.miss_frames(now)
 
     def lose_capture(self) -> None:
         self._claims.lose_capture()
@@ -213,6 +221,7 @@ class Vip:
             wire_node=self._verdict.node_of_claim(wire),
             lease=named.get(Source.LEASE, ""),
             annotation=self._sources[Source.ANNOTATION].node,
+            annotation_left_behind=self._verdict.annotation_left_behind,
             local=self._sources[Source.LOCAL].node,
             believed=self._verdict.believed()[1],
             still_announced=next((vip.address for vip in self.predecessors if vip.is_announced), None),

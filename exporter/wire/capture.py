@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.clock import Clock
-from exporter.vip.model import SECOND, CaptureChanged, Input, IPAddress, Nanoseconds, Sighting
+from exporter.vip.model import SECOND, CaptureChanged, FramesMissed, Input, IPAddress, Nanoseconds, Sighting
 from exporter.wire.decode import Decoder, IgnoreReason
 from exporter.wire.frame_source import BATCH, CapturedFrame, CaptureNotPermitted, FrameSource, PacketSocket
 from exporter.wire.interface import default_interface
@@ -205,7 +205,11 @@ class Capture:
                 next_check = self._clock.now() + CHECK_INTERVAL
 
     def _check(self, source: FrameSource) -> None:
-        self._dropped += source.take_dropped()
+        dropped = source.take_dropped()
+        if dropped:
+            self._dropped += dropped
+            self._last_at = max(self._last_at, self._clock.now())
+            self._hand_over([FramesMissed(self._last_at, self.device)])
         reason = source.why_deaf()
         self._set_up(not reason, reason)
 

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, Self, cast
 
-from exporter.vip.model import Nanoseconds, Sighting
+from exporter.vip.model import SECOND, Nanoseconds, Sighting
 from exporter.wire.decode import Decoder, IgnoreReason
 
 STDIN = "-"
@@ -41,6 +41,8 @@ _COOKED_V2_HEADER = struct.Struct(">H8xBB8s")
 _COOKED_OUTGOING = 4
 
 _FOREIGN_MAGICS = {b"\xfd7zX": "xz", b"(\xb5/\xfd": "zstd", b"BZh": "bzip2", b"PK\x03\x04": "zip"}
+_END_OF_TIME: Nanoseconds = 253_402_300_800 * SECOND
+"""The year 10000, which RFC 3339 cannot write."""
 _GZIP_MAGIC = b"\x1f\x8b"
 _LARGEST_READ = 16 * 1024 * 1024
 """No packet is as large; a damaged length field asks for up to 4 GiB."""
@@ -108,16 +110,21 @@ class CaptureFile:
         # Deferred: scapy takes a quarter of a second to import, which only those who read a capture should wait for.
         from exporter.wire import scapy_adapter
 
-        at, packets = 0, 0
+        at, packets, misdated = 0, 0, 0
         try:
             for link_type, stamp, data, outgoing in scapy_adapter.read_records(self._stream, pcapng=self._pcapng):
                 if self._stream.cut:
                     break
                 packets += 1
-                at = at if stamp is None else stamp
+                if stamp is not None and 0 <= stamp < _END_OF_TIME:
+                    at = stamp
+                elif stamp is not None:
+                    misdated += 1
                 yield Packet(at, self._decode(link_type, data, at, outgoing))
         except scapy_adapter.RecordError:
             self._stream.damaged = not self._stream.cut
+        if misdated:
+            self._warnings.append(f"{self.name}: {misdated} packets have an impossible time; the last one counts")
         self._finish(packets)
 
     def _decode(self, link_type: int, data: bytes, at: Nanoseconds, outgoing: bool) -> Sighting | IgnoreReason:

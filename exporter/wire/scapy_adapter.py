@@ -25,6 +25,8 @@ PCAP_MAGICS = frozenset(bytes.fromhex(magic) for magic in ("a1b2c3d4", "d4c3b2a1
 
 _SPEAKS_OF_INTERFACES_AND_PACKETS = frozenset({1, 2, 3, 6})
 _OUTBOUND = 2
+_TIME_OFFSET = 14
+"""Option if_tsoffset: seconds to add to the times of an interface."""
 
 
 class Record(NamedTuple):
@@ -98,6 +100,32 @@ class _SectionedReader(RawPcapNgReader):
     def _read_block(self, *arguments: Any, **options: Any) -> Any:
         cast(RecordStream, self.f).record_begins()
         return super()._read_block(*arguments, **options)
+
+    def _check_interface_id(self, intid: int) -> bool:
+        # scapy would pass over the packet without a word.
+        if not super()._check_interface_id(intid):
+            raise Scapy_Exception(f"no interface {intid}")
+        return True
+
+    def _read_block_idb(self, block: bytes, size: int) -> None:
+        super()._read_block_idb(block, size)
+        link_type, snap_length, options = self.interfaces[-1]
+        offset = self._read_options(block[8:]).get(_TIME_OFFSET)
+        if isinstance(offset, bytes) and len(offset) == 8:
+            options["tsoffset"] = struct.unpack(self.endian + "q", offset)[0]
+        # 0 means no limit (pcapng, section 4.2).
+        self.interfaces[-1] = (link_type, snap_length or 0xFFFFFFFF, options)
+
+    def _read_block_epb(self, block: bytes, size: int) -> Any:
+        packet = super()._read_block_epb(block, size)
+        assert packet is not None  # which it would only be without its interface
+        data, meta = packet
+        (interface,) = struct.unpack(self.endian + "I", block[:4])
+        offset = self.interfaces[interface][2].get("tsoffset", 0)
+        if not offset:
+            return data, meta
+        ticks = max(0, (meta.tshigh << 32 | meta.tslow) + offset * meta.tsresol)
+        return data, meta._replace(tshigh=ticks >> 32, tslow=ticks & 0xFFFFFFFF)
 
     def _read_block_shb(self) -> None:
         super()._read_block_shb()

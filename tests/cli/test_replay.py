@@ -7,6 +7,7 @@ import io
 import json
 import random
 import struct
+import subprocess
 import sys
 from collections.abc import Iterable
 from ipaddress import ip_address
@@ -355,7 +356,12 @@ BAD_INPUT = {
     "no such file": (["missing.pcap"], "missing.pcap: there is no such file"),
     "no capture": (["text"], "text: is neither pcap nor pcapng"),
     "empty file": (["empty"], "empty: is empty"),
-    "bad address": (["good", "--vip", "192.0.2"], "--vip: '192.0.2' is no IP address"),
+    "bad address": (
+        ["good", "--vip", "192.0.2"],
+        "--vip: '192.0.2': not an address; write a plain IPv4 or IPv6 address",
+    ),
+    "no unicast address": (["good", "--vip", "224.0.0.1"], "--vip: '224.0.0.1': not a unicast address"),
+    "nearly a flag": (["good", "--vipp", "192.0.2.1"], "--vipp: unknown flag; did you mean --vip?"),
     "bad period": (["good", "--period", "3"], "--period: bad value '3'"),
     "bad format": (["good", "--format", "xml"], "invalid choice: 'xml'"),
     "no intent file": (["good", "--intent", "missing.yaml"], "missing.yaml"),
@@ -395,3 +401,56 @@ def test_a_cooked_capture(capture, replay) -> None:
         for moment, frame in announce(A, 0, 30)
     ]
     assert only(replay(capture(cooked, link_type=113)))["state"] == "held"
+
+
+def pcapng(path: Path, *blocks: tuple[int, bytes]) -> Path:
+    """A file of little-endian blocks (type, body) behind a section header."""
+    header = (0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+    path.write_bytes(
+        b"".join(
+            struct.pack("<II", kind, 12 + len(body)) + body + struct.pack("<I", 12 + len(body))
+            for kind, body in (header, *blocks)
+        )
+    )
+    return path
+
+
+def enhanced(ticks: int, *, interface: int = 0) -> tuple[int, bytes]:
+    frame = craft.announcement(VIP, A)
+    head = struct.pack("<IIIII", interface, ticks >> 32, ticks & 0xFFFFFFFF, len(frame), len(frame))
+    return 6, head + frame + bytes(-len(frame) % 4)
+
+
+ETHERNET = (1, struct.pack("<HHI", 1, 0, 0))
+
+
+def test_impossible_times_are_told_and_stop_nothing(tmp_path, capsys) -> None:
+    """A damaged clock writes the year 586,524: the packet counts at the time before it."""
+    times = (1_700_000_000_000_000, 2**64 - 1, 1_700_000_003_000_000)
+    path = pcapng(tmp_path / "odd.pcapng", ETHERNET, *(enhanced(ticks) for ticks in times))
+    assert main(["replay", str(path), "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    assert sum(json.loads(out)["vips"][0]["announcements"].values()) == 3
+    assert "1 packets have an impossible time" in err
+
+
+def test_pcapng_time_offset_and_unknown_interface(tmp_path, capsys) -> None:
+    """if_tsoffset is added to every time; a packet of an interface that the file never described ends the reading."""
+    offset = struct.pack("<HHqHH", 14, 8, 1_700_000_000, 0, 0)
+    packets = (enhanced(5_000_000), enhanced(6_000_000, interface=7), enhanced(7_000_000))
+    path = pcapng(tmp_path / "offset.pcapng", (1, ETHERNET[1] + offset), *packets)
+    assert main(["replay", str(path), "--format", "json"]) == 0
+    out, err = capsys.readouterr()
+    document = json.loads(out)
+    assert document["events"][0]["time"] == "2023-11-14T22:13:25.000000Z"
+    assert sum(document["vips"][0]["announcements"].values()) == 1
+    assert "damaged after packet 1" in err
+
+
+@pytest.mark.parametrize("redirect", [">&-", "> /dev/full"])
+def test_output_that_cannot_be_written_is_one_line_and_status_1(capture, redirect) -> None:
+    command = f"{sys.executable} -m exporter replay {capture(announce(A, 0, 9))} {redirect}"
+    result = subprocess.run(command, shell=True, capture_output=True, text=True, check=False, timeout=30)
+    assert result.returncode == 1
+    assert "Traceback" not in result.stderr
+    assert result.stderr.startswith("vip-exporter: ")

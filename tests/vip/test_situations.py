@@ -9,7 +9,20 @@ import random
 
 import pytest
 
-from exporter.vip.model import ClaimantClass, IPAddress, Kind, Mac, Mode, Node, Requirement, Source, State, seconds
+from exporter.vip.model import (
+    ClaimantClass,
+    FramesMissed,
+    IPAddress,
+    Kind,
+    LeaseGone,
+    Mac,
+    Mode,
+    Node,
+    Requirement,
+    Source,
+    State,
+    seconds,
+)
 from tests.vip.situations import (
     JUST,
     NEW_VIP,
@@ -1588,3 +1601,49 @@ def test_a_change_after_the_first_sighting_still_speaks_for_the_next_move() -> N
         until=9,
     )
     assert (run.vip().state, run.vip().moves, run.vip().holder) == ("held", 1, "node-b")
+
+
+def test_an_address_mismatch_ends_when_the_old_address_falls_silent_though_it_is_watched_anyway() -> None:
+    """The old VIP is pinned (`--vip`, or discovered), so it is never dropped; its silence still ends the mismatch."""
+    run = Run(new_core())
+    run.feed(service(0))
+    run.feed(announce("A", until=20))
+    run.feed(service(20, addresses=(NEW_VIP,)))
+    run.feed(announce("A", from_=21, until=60))
+    run.until(60)
+    assert [mismatch.check for mismatch in run.vip(NEW_VIP).mismatches] == ["address"]
+    run.until(71)
+    assert run.vip().state == "silent"
+    assert run.vip(NEW_VIP).mismatches == ()
+
+
+def test_lost_frames_prove_no_silence() -> None:
+    """The kernel dropped frames: that nothing was heard meanwhile is no silence; it begins anew."""
+    run = Run(new_core())
+    run.feed(announce("A", until=10))
+    run.feed([FramesMissed(seconds(18), "eth0")])
+    run.until(27.9)
+    assert run.vip().state == "held"
+    run.until(28.1)
+    assert run.vip().state == "silent"
+
+
+def test_a_lease_that_is_gone_names_nobody() -> None:
+    run = Run(new_core())
+    run.feed(lease(0, "node-a"))
+    assert run.vip().holder == "node-a"
+    run.feed([LeaseGone(seconds(1), VIP)])
+    assert run.vip().holder == ""
+    run.feed(service(2, vipHost="node-b"))
+    assert run.vip().holder == "node-b"
+
+
+def test_an_annotation_that_never_follows_is_a_mismatch_though_no_mac_names_a_node() -> None:
+    """A was node-a by the annotation; the wire moved to B, so the annotation's node is not the holder any more."""
+    run = Run(new_core())
+    run.feed(interleave(service(0, vipHost="node-a"), announce("A", until=30), announce("B", from_=30, until=60)))
+    run.until(60)
+    assert run.vip().holder == ""
+    assert [mismatch.check for mismatch in run.vip().mismatches] == ["host"]
+    run.feed(service(61, vipHost="node-b"))
+    assert (run.vip().holder, run.vip().mismatches) == ("node-b", ())
