@@ -153,6 +153,7 @@ class WebServer:
         application = Application(handlers, default_handler_class=_NotFound, log_function=lambda _: None)
         server = _Server(
             application,
+            no_keep_alive=True,
             idle_connection_timeout=IDLE_SECONDS,
             body_timeout=IDLE_SECONDS,
             max_header_size=MOST_HEADER_BYTES,
@@ -184,6 +185,7 @@ class _Server(HTTPServer):
         # Longest idle first; a dict is a set that keeps its order.
         self._idle: dict[IOStream, None] = {}
         self._busy: dict[IOStream, None] = {}
+        self._asked: set[IOStream] = set()
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         if len(self._idle) + len(self._busy) >= self._most:
@@ -199,6 +201,12 @@ class _Server(HTTPServer):
         stream = cast(HTTP1ServerConnection, server_conn).stream
         self._idle.pop(stream, None)
         self._busy.pop(stream, None)
+        self._asked.discard(stream)
+
+    def is_first_request(self, stream: IOStream) -> bool:
+        first = stream not in self._asked
+        self._asked.add(stream)
+        return first
 
     @contextlib.contextmanager
     def busy(self, stream: IOStream) -> Any:
@@ -251,6 +259,10 @@ class _Handler(_Base):
 
     async def get(self) -> None:
         stream = cast(HTTP1Connection, self.request.connection).stream
+        # A client that sends many requests ahead and reads no answer would have them all made and kept for it.
+        if not self.settings["server"].is_first_request(stream):
+            stream.close()
+            return
         with self.settings["server"].busy(stream):
             answer = await self._answer()
             self.set_status(answer.status)
