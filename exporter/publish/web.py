@@ -37,7 +37,7 @@ MOST_HEADER_BYTES = 16 * 1024
 MOST_BODY_BYTES = 4096
 """No request needs a body; one of this size is read and forgotten, since only then the answer is sure to arrive."""
 IDLE_SECONDS = 10.0
-"""How long a client may take to send a request's head, or send nothing between two requests."""
+"""How long a client may take to send a request's head."""
 RENDER_SECONDS = 10.0
 """How long an answer may take to make. Prometheus gives up after as long, by default."""
 WRITE_SECONDS = 10.0
@@ -185,7 +185,6 @@ class _Server(HTTPServer):
         # Longest idle first; a dict is a set that keeps its order.
         self._idle: dict[IOStream, None] = {}
         self._busy: dict[IOStream, None] = {}
-        self._asked: set[IOStream] = set()
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
         if len(self._idle) + len(self._busy) >= self._most:
@@ -201,22 +200,13 @@ class _Server(HTTPServer):
         stream = cast(HTTP1ServerConnection, server_conn).stream
         self._idle.pop(stream, None)
         self._busy.pop(stream, None)
-        self._asked.discard(stream)
 
-    def is_first_request(self, stream: IOStream) -> bool:
-        first = stream not in self._asked
-        self._asked.add(stream)
-        return first
-
-    @contextlib.contextmanager
-    def busy(self, stream: IOStream) -> Any:
-        self._idle.pop(stream, None)
+    def take(self, stream: IOStream) -> bool:
+        """A request has come on this connection, which is busy from now on. False: it is not the connection's first."""
+        if self._idle.pop(stream, self) is self:
+            return False
         self._busy[stream] = None
-        try:
-            yield
-        finally:
-            if self._busy.pop(stream, self) is None and not stream.closed():
-                self._idle[stream] = None
+        return True
 
     async def drained(self) -> None:
         while self._busy:  # noqa: ASYNC110 - only while stopping, and for half a second at most
@@ -260,20 +250,19 @@ class _Handler(_Base):
     async def get(self) -> None:
         stream = cast(HTTP1Connection, self.request.connection).stream
         # A client that sends many requests ahead and reads no answer would have them all made and kept for it.
-        if not self.settings["server"].is_first_request(stream):
+        if not self.settings["server"].take(stream):
             stream.close()
             return
-        with self.settings["server"].busy(stream):
-            answer = await self._answer()
-            self.set_status(answer.status)
-            self.set_header("Content-Type", answer.content_type)
-            if answer.gzipped:
-                self.set_header("Content-Encoding", "gzip")
-            self.set_header("Vary", "Accept, Accept-Encoding")
-            try:
-                await asyncio.wait_for(self.finish(answer.body), WRITE_SECONDS)
-            except TimeoutError:
-                stream.close()
+        answer = await self._answer()
+        self.set_status(answer.status)
+        self.set_header("Content-Type", answer.content_type)
+        if answer.gzipped:
+            self.set_header("Content-Encoding", "gzip")
+        self.set_header("Vary", "Accept, Accept-Encoding")
+        try:
+            await asyncio.wait_for(self.finish(answer.body), WRITE_SECONDS)
+        except TimeoutError:
+            stream.close()
 
     head = get
 

@@ -22,7 +22,6 @@ class Verdict:
 
     def __init__(self, *, at: Nanoseconds, world: World, sources: Sources, evidence: Evidence, emit: Emit) -> None:
         self.moves = 0
-        self.wire_moves = 0
         self.last_move: LastMove | None = None
         self.last_handover: Nanoseconds | None = None
         self._now = at
@@ -210,7 +209,6 @@ class Verdict:
     def _take_move(self, notice: Notice, old: str, new: str) -> None:
         assert notice.first is not None
         first = notice.first
-        self.wire_moves += 1
         news = self._news_of(first - self._world.settle)
         # A source that is ahead of the wire has been followed already: the old holder is the one it named before.
         old = old or (news.before if news and same_node(news.node, self._named) else self._named)

@@ -257,7 +257,7 @@ class Vip:
             sources=self._source_holders(),
             moves=self._verdict.moves,
             source_moves={
-                Source.WIRE: self._verdict.wire_moves,
+                Source.WIRE: claims.moves,
                 **{source: belief.moves for source, belief in self._sources.items()},
             },
             mac_changes=claims.mac_changes,

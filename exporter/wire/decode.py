@@ -15,7 +15,6 @@ from typing import NamedTuple
 
 from exporter.vip.model import ANNOUNCEMENTS, IPAddress, Kind, Mac, Nanoseconds, Sighting
 
-ETHERTYPE_IPV4 = 0x0800
 ETHERTYPE_ARP = 0x0806
 ETHERTYPE_IPV6 = 0x86DD
 VLAN_ETHERTYPES = frozenset({0x8100, 0x88A8, 0x9100})
