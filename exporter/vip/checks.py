@@ -29,7 +29,6 @@ Emit = Callable[[EventName, Mapping[str, FieldValue], Nanoseconds], None]
 class Facts:
     """All that is compared, as of one moment. An empty name: that source names nobody, or cannot be believed."""
 
-    observer: str
     intent: ServiceIntent | None
     intent_fresh: bool
     state: State

@@ -7,6 +7,7 @@ back; an input that is older than what came before counts as happening now. The 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heappop, heappush
 from itertools import count
 
@@ -132,8 +133,7 @@ class Core:
 
     def observe(self, event: Input) -> tuple[Event, ...]:
         """Take one input; returns what happened up to and through it."""
-        if event.at > self._now or self._timers:
-            self._advance(max(event.at, self._now))
+        self._advance(max(event.at, self._now))
         match event:
             case Sighting():
                 self._observe_sighting(event)
@@ -141,33 +141,23 @@ class Core:
                 self._observe_service(intent)
             case ServiceGone(service=service):
                 self._observe_service_gone(service)
-            case LeaseSeen(vip=address):
-                if vip := self._vips.get(address):
-                    vip.advance(self._now)
-                    vip.take_lease(event.holder, event.expires)
-                    self._settle(vip)
-            case BoundSeen(vip=address):
-                if vip := self._vips.get(address):
-                    vip.advance(self._now)
-                    vip.take_bound(event.devices)
-                    self._settle(vip)
+            case LeaseSeen(vip=address, holder=holder, expires=expires):
+                self._tell(address, lambda vip: vip.take_lease(holder, expires))
+            case LeaseGone(vip=address):
+                self._tell(address, Vip.lose_lease)
+            case BoundSeen(vip=address, devices=devices):
+                self._tell(address, lambda vip: vip.take_bound(devices))
             case NodesSeen(nodes=nodes):
                 self._world.nodes.replace(nodes)
-                self._reconsider_all()
+                self._tell_all(Vip.reconsider)
             case IntentFreshness(fresh=fresh):
                 if fresh != self._world.intent_fresh:
                     self._world.intent_fresh = fresh
-                    self._reconsider_all()
+                    self._tell_all(Vip.reconsider)
             case CaptureChanged():
                 self._observe_capture(event)
             case FramesMissed():
-                for vip in self._vips.values():
-                    vip.miss_frames(self._now)
-            case LeaseGone(vip=address):
-                if vip := self._vips.get(address):
-                    vip.advance(self._now)
-                    vip.lose_lease()
-                    self._settle(vip)
+                self._tell_all(Vip.miss_frames)
         return self._take_events()
 
     def _observe_sighting(self, sighting: Sighting) -> None:
@@ -220,10 +210,7 @@ class Core:
     def _observe_service_gone(self, service: ServiceRef) -> None:
         intent = self._intents.pop(service, None)
         for address in intent.addresses if intent else ():
-            if vip := self._vips.get(address):
-                vip.advance(self._now)
-                vip.drop_service(service)
-                self._settle(vip)
+            self._tell(address, lambda vip: vip.drop_service(service))
 
     def _observe_capture(self, change: CaptureChanged) -> None:
         before = self._captures.get(change.device)
@@ -238,16 +225,18 @@ class Core:
             self._events.append(Event(self._now, name, None, fields))
         if blind != self._world.blind:
             self._world.blind = blind
-            for vip in list(self._vips.values()):
-                vip.advance(self._now)
-                vip.lose_capture() if blind else vip.restore_capture()
-                self._settle(vip)
+            self._tell_all(Vip.lose_capture if blind else Vip.restore_capture)
 
-    def _reconsider_all(self) -> None:
-        for vip in list(self._vips.values()):
+    def _tell(self, address: IPAddress, change: Callable[[Vip], None]) -> None:
+        """Change one VIP, as of now; an address that is not watched is nobody's business."""
+        if vip := self._vips.get(address):
             vip.advance(self._now)
-            vip.reconsider()
+            change(vip)
             self._settle(vip)
+
+    def _tell_all(self, change: Callable[[Vip], None]) -> None:
+        for address in list(self._vips):
+            self._tell(address, change)
 
     def _vip(self, address: IPAddress) -> Vip:
         vip = self._vips.get(address)

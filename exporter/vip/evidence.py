@@ -19,6 +19,7 @@ class Evidence:
         self._sources = sources
 
     def node_of(self, mac: Mac) -> str:
+        """The one node that this MAC belongs to; empty where that is not known."""
         return "" if self.is_hwaddr(mac) else self._world.nodes.node_of(mac)
 
     def class_of(self, mac: Mac) -> ClaimantClass:
@@ -31,6 +32,7 @@ class Evidence:
         return ClaimantClass.FOREIGN if self._world.nodes.complete else ClaimantClass.UNRESOLVED
 
     def changed_to(self, mac: Mac, *, now: Nanoseconds, old: Mac, since: Nanoseconds) -> bool:
+        """A second source went over, at `since` or later, to a node that may be this MAC's and is not `old`'s."""
         return any(
             belief.has_news(since) and self._may_be(mac, belief.node) and not self._is_node(old, belief.node)
             for source, belief in self._sources.items()
@@ -38,6 +40,7 @@ class Evidence:
         )
 
     def vouches_for_holder(self, mac: Mac, *, now: Nanoseconds, since: Nanoseconds) -> bool:
+        """A live source has named the same node since before `since`, and this MAC may well be that node's."""
         # Only the lease: it is renewed every few seconds, while an annotation may be a leftover.
         lease = self._sources[Source.LEASE]
         return (

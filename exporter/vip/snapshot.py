@@ -42,7 +42,6 @@ class Claimant:
     holder: str
     """The node it resolves to; empty where none is known."""
     claimant_class: ClaimantClass
-    live: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,8 @@ PROBE_EVERY: Nanoseconds = 10 * SECOND
 
 
 class Vip:
+    """One VIP. `advance` to a time before telling it what happened then; `next_due` says when to come back."""
+
     def __init__(
         self,
         address: IPAddress,
@@ -194,8 +196,8 @@ class Vip:
         self._claims.reconsider(self._now)
         self._review()
 
-    def miss_frames(self, now: Nanoseconds) -> None:
-        self._claims.miss_frames(now)
+    def miss_frames(self) -> None:
+        self._claims.miss_frames(self._now)
 
     def lose_capture(self) -> None:
         self._claims.lose_capture()
@@ -212,7 +214,6 @@ class Vip:
     def _facts(self) -> Facts:
         wire, named = self._claims.wire_holder, dict(self._sources.named(self._now))
         return Facts(
-            observer=self._world.observer,
             intent=self._intent,
             intent_fresh=self._world.intent_fresh,
             state=self._claims.state,
@@ -287,7 +288,6 @@ class Vip:
             mac=format_mac(claim.mac),
             holder=self._verdict.node_of_claim(claim),
             claimant_class=self._claims.class_of(claim),
-            live=claim.mac in self._claims.live,
         )
 
     def _has_load_balancer(self) -> bool | None:
