@@ -27,7 +27,7 @@ from exporter.reconciler import Reconciler
 from exporter.scheduler import Scheduler
 from exporter.vip.core import Core
 from exporter.vip.histogram import Histogram
-from exporter.vip.model import SECOND, Input, IPAddress, LeaseGone, Nanoseconds, NodesSeen, ServiceGone
+from exporter.vip.model import SECOND, EventName, Input, IPAddress, LeaseGone, Nanoseconds, NodesSeen, ServiceGone
 from exporter.vip.snapshot import Event
 from exporter.wire.capture import Capture, default_interface
 from exporter.wire.decode import Decoder
@@ -222,7 +222,7 @@ class App:
             kubernetes=None if cluster is None else KubernetesStatus(cluster.up, cluster.last_sync, cluster.errors),
             reconciles=dict(self._reconciles),
             reconcile_duration=self._reconcile_duration.distribution(),
-            log_suppressed=log.suppressed(),
+            log_suppressed={str(name): 0 for name in EventName} | log.suppressed(),
             config_reloaded=self._reloaded,
             config_reloaded_at=self._reloaded_at,
         )

@@ -110,6 +110,7 @@ def test_every_endpoint_answers(tmp_path, intent) -> None:
         assert 'observer="node-9"' in text
         assert value(text, "vip_exporter_capture_up") == 1
         assert value(text, "vip_exporter_config_last_reload_successful") == 1
+        assert 'vip_exporter_log_suppressed_total{event="vip_moved"} 0.0' in text
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
