@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import fields
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
@@ -25,7 +26,7 @@ from exporter.config import (
     reference,
     reload,
 )
-from exporter.vip.model import SECOND, ServiceRef
+from exporter.vip.model import SECOND, Mac, ServiceRef
 
 MILLISECOND = SECOND // 1000
 
@@ -84,7 +85,19 @@ EXAMPLES = {
     "kubernetes.enabled": ("false", False),
     "kubernetes.kubeconfig": ("/etc/k", Path("/etc/k")),
     "services.watch": ("default/web", (ServiceRef("default", "web"),)),
+    "services.discover": ("true", True),
+    "services.include": ("default/web-*", ("default/web-*",)),
+    "services.exclude": ("guest-?/web", ("guest-?/web",)),
     "services.relist-interval": ("1m30s", 90 * SECOND),
+    "lease.services": ("kube-vip/my.lock", (ServiceRef("kube-vip", "my.lock"),)),
+    "control-plane.address": ("192.0.2.9", (ip_address("192.0.2.9"),)),
+    "control-plane.lease": ("kube-vip/cp", ServiceRef("kube-vip", "cp")),
+    "kube-vip.daemonset": ("kube-vip/kube-vip", (ServiceRef("kube-vip", "kube-vip"),)),
+    "kube-vip.version": ("v0.8.2", (0, 8, 2)),
+    "harvester.configmap": ("harvester-system/vip2", ServiceRef("harvester-system", "vip2")),
+    "nodes": ("node-1=02:00:00:00:00:01", (("node-1", Mac(bytes.fromhex("020000000001"))),)),
+    "host.enabled": ("false", False),
+    "host.ignore-interface": ("dummy*", ("dummy*",)),
     "intent.file": ("intent.yaml", Path("intent.yaml")),
     "intent.stale-after": ("1h", 3600 * SECOND),
     "vip.period": ("0s", 0),
@@ -92,6 +105,8 @@ EXAMPLES = {
     "observer.name": ("node-7", "node-7"),
     "metrics.detail": ("summary", "summary"),
     "events.history": ("5", 5),
+    "state.path": ("/var/lib/state", Path("/var/lib/state")),
+    "state.retention": ("1w", 7 * 86_400 * SECOND),
 }
 
 
@@ -103,8 +118,8 @@ def test_each_setting_from_each_source(setting: object, file: Path) -> None:
     flag = [f"--no-{key}"] if text == "false" else [f"--{key}", text]
     assert getattr(load(flag, {}), field) == expected
     assert getattr(load([], {f"VIP_EXPORTER_{field.upper()}": text}), field) == expected
-    group, leaf = key.split(".")
-    file.write_text(f"{group}:\n  {leaf}: {text}\n")
+    group, _, leaf = key.partition(".")
+    file.write_text(f"{group}:\n  {leaf}: {text}\n" if leaf else f"{group}: {text}\n")
     assert getattr(load([f"--config.file={file}"], {}), field) == expected
     assert getattr(load([], {"VIP_EXPORTER_CONFIG_FILE": str(file)}), field) == expected
 

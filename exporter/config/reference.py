@@ -14,9 +14,10 @@ def _section(setting: Setting) -> str:
     default = ", ".join(f"`{text}`" for text in setting.default) or setting.unset
     *groups, leaf = setting.key.split(".")
     example = setting.default[0] if setting.default else "…"
-    # In YAML a colon cannot begin a plain value.
-    example = f'"{example}"' if example.startswith(":") else example
-    yaml = f"`{'{'.join(f'{group}: ' for group in groups)}{{{leaf}: {example}}}`"
+    # In YAML a colon or an asterisk cannot begin a plain value.
+    example = f'"{example}"' if example.startswith((":", "*")) else example
+    inner = f"{leaf}: {example}"
+    yaml = f"`{'{'.join(f'{group}: ' for group in groups)}{{{inner}}}`" if groups else f"`{inner}`"
     flag = f"`{setting.flag}`, `--no-{setting.key}`" if setting.kind.name == "boolean" else f"`{setting.flag}`"
     return "\n".join(
         [

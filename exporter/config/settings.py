@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from exporter.config import values
 from exporter.config.values import Kind, ListenAddress
-from exporter.vip.model import Nanoseconds, ServiceRef
+from exporter.vip.model import IPAddress, Mac, Nanoseconds, ServiceRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +128,96 @@ class Config:
         help="Service whose addresses are the VIPs. One that does not exist is waited for.",
         repeatable=True,
     )
+    services_discover: bool = _setting(
+        "services.discover",
+        values.BOOLEAN,
+        "false",
+        help="Watch every Service of type LoadBalancer that kube-vip handles, in all namespaces, instead of those named.",
+    )
+    services_include: tuple[str, ...] = _setting(
+        "services.include",
+        values.SERVICE_PATTERN,
+        "*/*",
+        help="With --services.discover: only Services that match one of these.",
+        repeatable=True,
+    )
+    services_exclude: tuple[str, ...] = _setting(
+        "services.exclude",
+        values.SERVICE_PATTERN,
+        help="With --services.discover: no Service that matches one of these.",
+        unset="none",
+        repeatable=True,
+    )
     services_relist_interval: Nanoseconds = _setting(
         "services.relist-interval",
         values.INTERVAL,
         "5m",
-        help="How often to list the Services anew, beside watching them.",
+        help="How often to list everything in Kubernetes anew, beside watching it.",
+    )
+    lease_services: tuple[ServiceRef, ...] = _setting(
+        "lease.services",
+        values.OBJECT,
+        "harvester-system/plndr-svcs-lock",
+        "kube-system/plndr-svcs-lock",
+        help=(
+            "Lease by which kube-vip elects the holder of all Services at once. One that a Service names in the"
+            " annotation kube-vip.io/leaseName, or its own kubevip-<service>, comes before."
+        ),
+        repeatable=True,
+    )
+    control_plane_address: tuple[IPAddress, ...] = _setting(
+        "control-plane.address",
+        values.IP_ADDRESS,
+        help="VIP of the control plane, which no Service has.",
+        unset="none",
+        repeatable=True,
+    )
+    control_plane_lease: ServiceRef = _setting(
+        "control-plane.lease",
+        values.OBJECT,
+        "kube-system/plndr-cp-lock",
+        help="Lease by which kube-vip elects the holder of the control plane's VIP.",
+    )
+    kube_vip_daemonset: tuple[ServiceRef, ...] = _setting(
+        "kube-vip.daemonset",
+        values.OBJECT,
+        "harvester-system/kube-vip",
+        "kube-system/kube-vip-ds",
+        "kube-system/kube-vip",
+        help="kube-vip's DaemonSet: its image tells the version, its node selection where a VIP can be.",
+        repeatable=True,
+    )
+    kube_vip_version: tuple[int, int, int] | None = _setting(
+        "kube-vip.version",
+        values.VERSION,
+        help="kube-vip's version, where no DaemonSet tells it. From 0.8.2 on, DHCP mode announces another MAC.",
+        unset="that of the DaemonSet's image",
+    )
+    harvester_configmap: ServiceRef = _setting(
+        "harvester.configmap",
+        values.OBJECT,
+        "harvester-system/vip",
+        help="Harvester's ConfigMap with the management VIP that was asked for. One that does not exist is waited for.",
+    )
+    nodes: tuple[tuple[str, Mac], ...] = _setting(
+        "nodes",
+        values.NODE_MAC,
+        help="A MAC of a node, where neither its frames nor its interfaces tell.",
+        unset="learned from frames",
+        repeatable=True,
+    )
+    host_enabled: bool = _setting(
+        "host.enabled",
+        values.BOOLEAN,
+        "true",
+        help="Watch which addresses are bound on this node. Switch it off where the exporter runs on no node.",
+    )
+    host_ignore_interface: tuple[str, ...] = _setting(
+        "host.ignore-interface",
+        values.INTERFACE_PATTERN,
+        "kube-ipvs0",
+        help="Interface whose addresses do not count as bound: kube-proxy binds every Service's address there.",
+        repeatable=True,
     )
     intent_file: Path | None = _setting(
         "intent.file",
@@ -177,6 +262,18 @@ class Config:
         values.whole_number(1, 100_000),
         "1000",
         help="Events kept for the API and the page.",
+    )
+    state_path: Path | None = _setting(
+        "state.path",
+        values.PATH,
+        help="File that remembers holders and events over a restart.",
+        unset="nothing is remembered",
+    )
+    state_retention: Nanoseconds = _setting(
+        "state.retention",
+        values.INTERVAL,
+        "30d",
+        help="How long events are kept in that file.",
     )
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 
-from exporter.vip.model import SECOND, Nanoseconds, ServiceRef
+from exporter.vip.model import SECOND, IPAddress, Mac, Nanoseconds, ServiceRef, parse_mac
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +130,49 @@ def _service(text: str) -> ServiceRef:
     return ServiceRef(namespace, name)
 
 
+def _object(text: str) -> ServiceRef:
+    """Like a Service's, but most kinds of object may have dots in their names."""
+    namespace, slash, name = text.partition("/")
+    if not slash:
+        raise ValueError("it has no namespace")
+    if not _DNS_LABEL.fullmatch(namespace) or len(name) > 253 or not all(map(_DNS_LABEL.fullmatch, name.split("."))):
+        raise ValueError
+    return ServiceRef(namespace, name)
+
+
+def _service_pattern(text: str) -> str:
+    if not re.fullmatch(r"[a-z0-9*?\[\]!.-]+/[a-z0-9*?\[\]!.-]+", text):
+        raise ValueError
+    return text
+
+
+def _interface_pattern(text: str) -> str:
+    if not re.fullmatch(r"[!-~]{1,32}", text) or any(char in text for char in "/,:"):
+        raise ValueError
+    return text
+
+
+def _node_mac(text: str) -> tuple[str, Mac]:
+    name, equals, mac = text.partition("=")
+    if not equals:
+        raise ValueError("it has no equals sign between name and MAC")
+    return _observer(name), parse_mac(mac)
+
+
+def _version(text: str) -> tuple[int, int, int]:
+    match = re.fullmatch(r"v?([0-9]{1,4})\.([0-9]{1,4})\.([0-9]{1,4})", text)
+    if not match:
+        raise ValueError
+    return int(match[1]), int(match[2]), int(match[3])
+
+
+def _vip(text: str) -> IPAddress:
+    address = ip_address(text)
+    if address.is_multicast or address.is_loopback or address.is_unspecified:
+        raise ValueError("a VIP is a unicast address that others can reach")
+    return address
+
+
 def _interface(text: str) -> str:
     if not _INTERFACE.fullmatch(text) or text in (".", "..") or any(char in text for char in "/,:"):
         raise ValueError
@@ -174,9 +217,17 @@ ADDRESS = Kind("address", "host:port, [IPv6 address]:port or :port", parse_liste
 BOOLEAN = Kind("boolean", "true or false", _boolean)
 DURATION = Kind("duration", "a duration from 0s to 1y such as 15s, 1m30s or 500ms", _duration_of(0, _LONGEST))
 INTERVAL = Kind("duration", "a duration from 1s to 1y such as 15s, 1m30s or 5m", _duration_of(SECOND, _LONGEST))
+IP_ADDRESS = Kind("IP address", "a unicast IPv4 or IPv6 address such as 192.0.2.10", _vip)
 INTERFACE = Kind("interface", "the name of a network interface such as eth0", _interface)
+INTERFACE_PATTERN = Kind("pattern", "an interface's name, in which * and ? stand for any", _interface_pattern)
+NODE_MAC = Kind("`name=MAC`", "a node's name and one of its MACs, such as node-1=52:54:00:12:34:56", _node_mac)
 NODE_NAME = Kind("name", "a name of at most 253 characters, no space among them", _observer)
+OBJECT = Kind("`namespace/name`", "namespace/name, each of lower-case letters, digits, hyphens and dots", _object)
 PATH = Kind("path", "the path of a file", _path)
 PERIOD = Kind("`auto` or duration", "auto, 0s, or a duration from 100ms to 1h such as 3s", _period)
 SERVICE = Kind("`namespace/name`", "namespace/name, each of lower-case letters, digits and hyphens", _service)
+SERVICE_PATTERN = Kind(
+    "pattern", "namespace/name, in which * and ? stand for any, such as */ingress-*", _service_pattern
+)
 SIZE = Kind("size", "a size from 64KiB to 1GiB such as 512KiB or 8MiB", _size)
+VERSION = Kind("version", "three numbers such as 0.8.2", _version)

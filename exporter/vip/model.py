@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from enum import StrEnum
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import NewType
 
 IPAddress = IPv4Address | IPv6Address
+IPNetwork = IPv4Network | IPv6Network
 
 Mac = NewType("Mac", bytes)
 """A hardware address of six bytes."""
@@ -170,6 +171,8 @@ class ServiceIntent:
     """Configured announcement period; None: learn it; 0: the announcer does not repeat."""
     vlan: int | None = None
     """Configured VLAN id of the VIP, 1 to 4094; None: untagged or VLAN 0."""
+    expected: bool = False
+    """No Service, but the wish that one of type LoadBalancer should have these addresses (Harvester's ConfigMap)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +195,14 @@ class IntentFreshness:
 
     at: Nanoseconds
     fresh: bool
+    current: bool = True
+    """Kubernetes answers at present, so what it said last is what it says. While it does not, nobody knows whether an
+    annotation has followed a move, so none of it is compared; `fresh` turns false only after a longer while."""
 
 
 @dataclass(frozen=True, slots=True)
 class LeaseSeen:
-    """A leader-election Lease that decides on one VIP."""
+    """A leader-election Lease that decides on one VIP, as it was read. Also sent when it was renewed."""
 
     at: Nanoseconds
     vip: IPAddress
@@ -204,6 +210,14 @@ class LeaseSeen:
     """holderIdentity; empty while the lease changes hands."""
     expires: Nanoseconds | None = None
     """renewTime + leaseDuration; None: never (intent file)."""
+    lease: str = ""
+    """`namespace/name`; empty where there is no Kubernetes."""
+    transitions: int | None = None
+    """leaseTransitions: how often it changed hands, by its own count."""
+    acquired: Nanoseconds | None = None
+    """acquireTime: since when its holder has it."""
+    confirmed: bool = True
+    """False: Kubernetes does not answer, so whether it was renewed cannot be told, and it is not taken as expired."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +232,9 @@ class LeaseGone:
 class Node:
     name: str
     addresses: tuple[IPAddress, ...] = ()
+    """Its own (InternalIP), by which its frames are known."""
     macs: tuple[Mac, ...] = ()
+    """Configured ones; others are learned from frames and, for this node, from its interfaces."""
     candidate: bool = True
     """It may hold the VIP (in Harvester: control-plane nodes only)."""
 
@@ -232,12 +248,63 @@ class NodesSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class NeighbourSeen:
+    """A frame in which somebody speaks for a node's own address: ARP's spa and sha, or the like of IPv6."""
+
+    at: Nanoseconds
+    address: IPAddress
+    mac: Mac
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An interface of this node that has addresses, or that is listened on."""
+
+    device: str
+    mac: Mac | None
+    networks: tuple[IPNetwork, ...] = ()
+    """That its addresses are in."""
+    up: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class HostSeen:
+    """The interfaces of this node, all of them, as known now. Comes after the `BoundSeen` of what is bound by then:
+    an address for which none has come is not bound."""
+
+    at: Nanoseconds
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class HostLost:
+    """What is bound on this node cannot be told any more."""
+
+    at: Nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
 class BoundSeen:
-    """On which interfaces of this node the VIP is bound; none: it is not."""
+    """On which interfaces of this node an address, watched or not, is bound; none: it is not."""
 
     at: Nanoseconds
     vip: IPAddress
     devices: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Remembered:
+    """Who held a VIP when an earlier run of this program last knew. Comes before anything is heard of the VIP."""
+
+    at: Nanoseconds
+    vip: IPAddress
+    holder: str
+    """The node; empty where it was not known."""
+    mac: Mac | None
+    """The wire's holder."""
+    since: Nanoseconds
+    heard: Nanoseconds
+    """When it was last announced. These two lie before the program's start, and may be negative."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -266,7 +333,11 @@ Input = (
     | LeaseSeen
     | LeaseGone
     | NodesSeen
+    | NeighbourSeen
+    | HostSeen
+    | HostLost
     | BoundSeen
+    | Remembered
     | CaptureChanged
     | FramesMissed
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from exporter.vip.histogram import Distribution
 from exporter.vip.model import (
@@ -70,6 +70,41 @@ class Mismatch:
 
 
 @dataclass(frozen=True, slots=True)
+class LeaseState:
+    """The Lease that decides on a VIP."""
+
+    name: str
+    """`namespace/name`; empty where there is no Kubernetes."""
+    holder: str
+    """As written; empty while it changes hands."""
+    fresh: bool
+    """It has not expired, as far as can be told."""
+    expires: Nanoseconds | None
+    acquired: Nanoseconds | None
+    transitions: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMac:
+    """A MAC that belongs to a node."""
+
+    node: str
+    mac: str
+    device: str
+    """The interface, on this node only; empty where the MAC was configured or heard."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeState:
+    """A node, and whether its frames are known here."""
+
+    name: str
+    addresses: tuple[IPAddress, ...]
+    candidate: bool
+    macs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class VipSnapshot:
     """All that is known of one VIP at one moment. Durations are nanoseconds; empty text means not known."""
 
@@ -104,6 +139,10 @@ class VipSnapshot:
     requirements: Mapping[Requirement, bool]
     intent_stale: bool | None
     """None where no Kubernetes stands behind the VIP."""
+    lease: LeaseState | None = None
+    """None: none is known."""
+    bound: tuple[str, ...] | None = None
+    """The interfaces of this node that it is bound on; None: that cannot be told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +152,7 @@ class Snapshot:
     """In the order of their addresses, IPv4 first."""
     handover: Distribution
     annotation_lag: Distribution
+    nodes: tuple[NodeState, ...] = ()
+    node_macs: tuple[NodeMac, ...] = ()
+    shared_macs: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """MACs that several nodes claim, with the nodes: they name none of them."""
