@@ -115,7 +115,7 @@ def test_each_setting_from_each_source(setting: object, file: Path) -> None:
     assert not isinstance(setting, str)
     key, field = setting.key, setting.field  # type: ignore[attr-defined]
     text, expected = EXAMPLES[key]
-    flag = [f"--no-{key}"] if text == "false" else [f"--{key}", text]
+    flag = {"false": [f"--no-{key}"], "true": [f"--{key}"]}.get(text, [f"--{key}", text])
     assert getattr(load(flag, {}), field) == expected
     assert getattr(load([], {f"VIP_EXPORTER_{field.upper()}": text}), field) == expected
     group, _, leaf = key.partition(".")

@@ -132,7 +132,7 @@ class Config:
         "services.discover",
         values.BOOLEAN,
         "false",
-        help="Watch every Service of type LoadBalancer that kube-vip handles, in all namespaces, instead of those named.",
+        help="Watch every LoadBalancer Service that kube-vip handles, in all namespaces, instead of those named.",
     )
     services_include: tuple[str, ...] = _setting(
         "services.include",
