@@ -31,6 +31,10 @@ class Facts:
 
     intent: ServiceIntent | None
     intent_fresh: bool
+    intent_current: bool
+    """Kubernetes answers at present."""
+    lease_confirmed: bool
+    """Whether the lease was renewed is known."""
     state: State
     wire_mac: Mac | None
     wire_class: ClaimantClass | None
@@ -68,6 +72,23 @@ def failures(facts: Facts) -> dict[Check, Mapping[str, FieldValue] | None]:
     }
 
 
+def held_back(facts: Facts) -> frozenset[Check]:
+    """The checks on which nothing can be said at present: one side may have changed without being told to us.
+
+    API server and holder are often lost together. Then nobody can say whether an annotation has followed the move.
+    """
+    if not facts.intent_fresh:
+        return frozenset()  # stale: nothing of it is compared, nor upheld
+    held: set[Check] = set()
+    if not facts.intent_current:
+        held |= {Check.HOST, Check.MAC, Check.LEASE}
+    if not facts.lease_confirmed:
+        held.add(Check.LEASE)
+    if not facts.wire_node and not (facts.intent_current and facts.lease_confirmed):
+        held.add(Check.BOUND)
+    return frozenset(held)
+
+
 def _differ(one: str, other: str) -> bool:
     return bool(one and other) and not same_node(one, other)
 
@@ -90,16 +111,21 @@ def _mac_differs(facts: Facts, *, host: bool) -> bool:
     return host or facts.wire_class in (ClaimantClass.FOREIGN, ClaimantClass.FHRP)
 
 
-def requirements(facts: Facts, *, is_node_address: bool | None, load_balancer: bool | None) -> dict[Requirement, bool]:
+def requirements(
+    facts: Facts, *, is_node_address: bool | None, in_node_subnet: bool | None, load_balancer: bool | None
+) -> dict[Requirement, bool]:
     """The requirements that something can be said of.
 
     Args:
         is_node_address: whether the VIP is a node's own address; None: the nodes' addresses are not known.
+        in_node_subnet: whether it lies in the nodes' subnet; None: that is not known.
         load_balancer: whether a Service of that type has the VIP; None: no Service is known.
     """
     met: dict[Requirement, bool] = {}
     if is_node_address is not None:
         met[Requirement.DISTINCT_FROM_NODES] = not is_node_address
+    if in_node_subnet is not None:
+        met[Requirement.SAME_SUBNET] = in_node_subnet
     if load_balancer is not None:
         met[Requirement.LOAD_BALANCER_SERVICE] = load_balancer
     named = facts.believed or facts.annotation or facts.lease
@@ -121,18 +147,31 @@ class Mismatches:
         waiting = [since for check, since in self._failing.items() if check not in self._started]
         return min(waiting) + self._settle + 1 if waiting else None
 
-    def update(self, now: Nanoseconds, failing: Mapping[Check, Mapping[str, FieldValue] | None]) -> None:
+    def update(
+        self,
+        now: Nanoseconds,
+        failing: Mapping[Check, Mapping[str, FieldValue] | None],
+        held_back: frozenset[Check] = frozenset(),
+    ) -> None:
+        """Take how the checks stand.
+
+        Args:
+            held_back: of these nothing can be said: a mismatch goes on, and what has not become one starts anew.
+        """
         for check, values in failing.items():
-            if values is None:
+            if check in held_back:
+                if check not in self._started:
+                    self._failing.pop(check, None)
+            elif values is None:
                 since = self._failing.pop(check, None)
                 if since is not None and check in self._started:
                     self._started.discard(check)
                     self._emit(EventName.MISMATCH_ENDED, {"check": check}, since)
-                continue
-            since = self._failing.setdefault(check, now)
-            if check not in self._started and now - since > self._settle:
-                self._started.add(check)
-                self._emit(EventName.MISMATCH_STARTED, {"check": check, **values}, since)
+            else:
+                since = self._failing.setdefault(check, now)
+                if check not in self._started and now - since > self._settle:
+                    self._started.add(check)
+                    self._emit(EventName.MISMATCH_STARTED, {"check": check, **values}, since)
 
     def current(self) -> tuple[Mismatch, ...]:
         return tuple(Mismatch(check, self._failing[check]) for check in Check if check in self._started)

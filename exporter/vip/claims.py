@@ -46,8 +46,8 @@ class Notice:
     old: Mac | None = None
     first: Nanoseconds | None = None
     """The first frame of `mac` in the episode."""
-    gap: Nanoseconds = 0
-    """Handover of a move, length of a silence."""
+    gap: Nanoseconds | None = 0
+    """Handover of a move, length of a silence; None: this run of the program did not hear the old holder."""
     frames: int = 0
 
 
@@ -75,6 +75,7 @@ class Claims:
         """Until then, frames may have been lost."""
         self._heard = False
         self._silent = False
+        self._remembered: str | None = None
         self.period = Period(period)
         self.claimants = Claimants()
         self.holder: Claim | None = None
@@ -175,6 +176,12 @@ class Claims:
             self._silent = True
             self._notify(Notice(now, EventName.VIP_SILENT, self.holder.mac if self.holder else None))
 
+    def remember(self, mac: Mac, *, node: str, since: Nanoseconds, heard: Nanoseconds) -> None:
+        """An earlier run of the program knew this holder. To be told before the first frame."""
+        if self.holder is None:
+            self.holder, self.holder_since = Claim(mac, first=since, last=heard), since
+            self._remembered = node
+
     # --- frames -------------------------------------------------------------------------------------------------------
 
     def announce(self, at: Nanoseconds, mac: Mac, *, outgoing: bool) -> bool:
@@ -225,7 +232,10 @@ class Claims:
         assert holder is not None
         if self.state is State.HELD and mac == holder.mac:
             self.period.learn(at - holder.last)
-        if self._silent:
+        if self._remembered is not None:
+            self._remembered = None
+            self._notify(Notice(at, EventName.VIP_SEEN, mac))
+        elif self._silent:
             self._notify(Notice(at, EventName.VIP_RETURNED, mac, gap=at - self._party_last()))
         self._silent, self._heard = False, True
         if self._episode is not None and at > self._episode.start + self.period.grace:
@@ -328,7 +338,9 @@ class Claims:
         first = self._first_in_episode(party, claims)
         since = episode.start - self._settle
         if not holder_lives and sum(claim.frames for claim in claims) >= (1 if self.period.value == 0 else 2):
-            if self.period.value and self._evidence.vouches_for_holder(new.mac, now=now, since=since):
+            if self.period.value and self._evidence.vouches_for_holder(
+                new.mac, now=now, since=since, remembered=self._remembered
+            ):
                 episode.decide_at = first + self._settle
                 if now >= episode.decide_at:
                     self._episode = None
@@ -414,13 +426,14 @@ class Claims:
         old, last = self._holder_mac(), self._party_last()
         new_party = self._party(new)
         self.claimants.live = {mac: claim for mac, claim in self.live.items() if self._party(claim) == new_party}
-        self._episode = self._overlap = None
+        gap = None if self._remembered is not None else max(0, first - last)
+        self._episode = self._overlap = self._remembered = None
         self.period.forget()
         self.holder, self.holder_since = new, first
         self._heard, self._silent = True, False
         self.moves += 1
         self.claimants.show(new, must=True)
-        self._notify(Notice(now, EventName.VIP_MOVED, new.mac, old, first, gap=max(0, first - last)))
+        self._notify(Notice(now, EventName.VIP_MOVED, new.mac, old, first, gap=gap))
 
     def _follow_mac(self, now: Nanoseconds) -> None:
         """The holder's MAC fell silent and another of the same node goes on: the holder changed its MAC."""
@@ -434,7 +447,7 @@ class Claims:
     def _change_mac(self, now: Nanoseconds, new: Claim) -> None:
         old = self._holder_mac()
         self.holder = new
-        self._heard, self._silent = True, False
+        self._heard, self._silent, self._remembered = True, False, None
         self.mac_changes += 1
         self.claimants.show(new, must=True)
         self._notify(Notice(now, EventName.MAC_CHANGED, new.mac, old, new.first))

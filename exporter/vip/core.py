@@ -17,20 +17,26 @@ from exporter.vip.model import (
     CaptureChanged,
     EventName,
     FramesMissed,
+    HostLost,
+    HostSeen,
     Input,
     IntentFreshness,
     IPAddress,
     LeaseGone,
     LeaseSeen,
     Nanoseconds,
+    NeighbourSeen,
     NodesSeen,
+    Remembered,
     ServiceGone,
     ServiceIntent,
     ServiceRef,
     ServiceSeen,
     Sighting,
+    format_mac,
 )
-from exporter.vip.snapshot import Event, Snapshot
+from exporter.vip.nodes import NodeMap
+from exporter.vip.snapshot import Event, NodeMac, NodeState, Snapshot
 from exporter.vip.vip import Vip
 from exporter.vip.world import World
 
@@ -60,15 +66,17 @@ class Core:
         discover: bool = False,
     ) -> None:
         self.generation = 0
-        """Changes whenever the watched addresses or their VLANs may have changed."""
+        """Changes whenever the watched addresses, their VLANs or the nodes' addresses may have changed."""
         self._now = at
         self._period = period
         self._discover = discover
-        self._world = World(observer=observer, settle=settle, blind=not listening)
+        self._world = World(nodes=NodeMap(observer), settle=settle, blind=not listening)
         self._vips: dict[IPAddress, Vip] = {}
         self._intents: dict[ServiceRef, ServiceIntent] = {}
         self._pinned: set[IPAddress] = set()
         self._captures: dict[str, bool] = {}
+        self._bound: dict[IPAddress, tuple[str, ...]] = {}
+        self._past: dict[IPAddress, Remembered] = {}
         self._timers: list[tuple[Nanoseconds, int, Vip]] = []
         self._order = count()
         self._events: list[Event] = []
@@ -81,6 +89,10 @@ class Core:
     def watched(self) -> dict[IPAddress, int | None]:
         """Every watched address with its VLAN id; None: untagged."""
         return {address: vip.vlan for address, vip in self._vips.items()}
+
+    def neighbours(self) -> frozenset[IPAddress]:
+        """The nodes' own addresses: who speaks for one of these tells which MAC is that node's."""
+        return self._world.nodes.addresses - self._vips.keys()
 
     def watch(self, address: IPAddress) -> None:
         """Watch an address whether or not a Service has it."""
@@ -95,8 +107,13 @@ class Core:
         return self._take_events()
 
     def _advance(self, to: Nanoseconds) -> None:
-        while self._timers and self._timers[0][0] <= to:
-            due, _, vip = heappop(self._timers)
+        while (due := self._next_due()) is not None and due <= to:
+            if due == self._world.nodes.next_due():
+                self._now = max(self._now, due)
+                if self._world.nodes.forget(self._now):
+                    self._tell_all(Vip.reconsider)
+                continue
+            _, _, vip = heappop(self._timers)
             if vip.scheduled != due:
                 continue  # superseded by an earlier one
             vip.scheduled = None
@@ -105,6 +122,10 @@ class Core:
             # All that was due by now is done, so nothing may ask for the same moment again.
             self._settle(vip, earliest=self._now + 1)
         self._now = max(self._now, to)
+
+    def _next_due(self) -> Nanoseconds | None:
+        dues = (self._timers[0][0] if self._timers else None, self._world.nodes.next_due())
+        return min((due for due in dues if due is not None), default=None)
 
     def _settle(self, vip: Vip, *, earliest: Nanoseconds = 0) -> None:
         """After a change: drop a VIP that is over, and note when to look at this one again."""
@@ -141,19 +162,33 @@ class Core:
                 self._observe_service(intent)
             case ServiceGone(service=service):
                 self._observe_service_gone(service)
-            case LeaseSeen(vip=address, holder=holder, expires=expires):
-                self._tell(address, lambda vip: vip.take_lease(holder, expires))
+            case LeaseSeen(vip=address):
+                self._tell(address, lambda vip: vip.take_lease(event))
             case LeaseGone(vip=address):
                 self._tell(address, Vip.lose_lease)
             case BoundSeen(vip=address, devices=devices):
+                self._bound[address] = devices
                 self._tell(address, lambda vip: vip.take_bound(devices))
+            case HostSeen():
+                self._observe_host(event)
+            case HostLost():
+                self._bound.clear()
+                self._world.bound = None
+                self._tell_all(Vip.lose_bound)
             case NodesSeen(nodes=nodes):
                 self._world.nodes.replace(nodes)
+                self.generation += 1
                 self._tell_all(Vip.reconsider)
-            case IntentFreshness(fresh=fresh):
-                if fresh != self._world.intent_fresh:
-                    self._world.intent_fresh = fresh
+            case NeighbourSeen(address=address, mac=mac):
+                if self._world.nodes.hear(self._now, address, mac):
                     self._tell_all(Vip.reconsider)
+            case IntentFreshness(fresh=fresh, current=current):
+                if (fresh, current) != (self._world.intent_fresh, self._world.intent_current):
+                    self._world.intent_fresh, self._world.intent_current = fresh, current
+                    self._tell_all(Vip.reconsider)
+            case Remembered(vip=address):
+                self._past[address] = event
+                self._tell(address, lambda vip: vip.remember(event))
             case CaptureChanged():
                 self._observe_capture(event)
             case FramesMissed():
@@ -212,6 +247,15 @@ class Core:
         for address in intent.addresses if intent else ():
             self._tell(address, lambda vip: vip.drop_service(service))
 
+    def _observe_host(self, host: HostSeen) -> None:
+        self._world.nodes.use_links(host.links)
+        if self._world.bound is None:
+            # From now on, what nobody has said is bound is not.
+            self._world.bound = self._bound
+            for address in self._vips.keys() - self._bound.keys():
+                self._tell(address, lambda vip: vip.take_bound(()))
+        self._tell_all(Vip.reconsider)
+
     def _observe_capture(self, change: CaptureChanged) -> None:
         before = self._captures.get(change.device)
         self._captures[change.device] = change.up
@@ -244,6 +288,8 @@ class Core:
             vip = Vip(address, at=self._now, world=self._world, period=self._period, emit=self._events.append)
             self._vips[address] = vip
             self.generation += 1
+            if past := self._past.pop(address, None):
+                vip.remember(past)
             self._settle(vip)
         return vip
 
@@ -259,9 +305,28 @@ class Core:
     def snapshot(self) -> Snapshot:
         """Everything as of `now`; call `tick` first to have it as of this moment."""
         vips = sorted(self._vips.values(), key=lambda vip: (vip.address.version, int(vip.address)))
+        nodes = self._world.nodes
+        # DHCP mode gives these to whichever node has the VIP: that is no clash.
+        hwaddrs = {intent.hwaddr for intent in self._intents.values()}
         return Snapshot(
             at=self._now,
             vips=tuple(vip.snapshot(self._now) for vip in vips),
             handover=self._world.handover.distribution(),
             annotation_lag=self._world.annotation_lag.distribution(),
+            nodes=self._node_states(),
+            node_macs=tuple(
+                NodeMac(node, format_mac(mac), device)
+                for node, mac in nodes.all_macs()
+                for device in (nodes.devices(mac) if node == nodes.this_node else ()) or ("",)
+            ),
+            shared_macs={
+                format_mac(mac): names for mac, names in nodes.claimed_by_several.items() if mac not in hwaddrs
+            },
+        )
+
+    def _node_states(self) -> tuple[NodeState, ...]:
+        nodes = self._world.nodes
+        return tuple(
+            NodeState(node.name, node.addresses, node.candidate, tuple(map(format_mac, nodes.macs_of(node.name))))
+            for node in nodes.nodes
         )

@@ -12,11 +12,14 @@ class Evidence:
     """The evidence on one VIP."""
 
     def __init__(self, world: World, sources: Sources) -> None:
-        self.this_node = world.observer
-        """The name of the node whose interfaces are watched: the party of all that leaves it, whatever the MAC."""
         self.intent: ServiceIntent | None = None
         self._world = world
         self._sources = sources
+
+    @property
+    def this_node(self) -> str:
+        """The node whose interfaces are watched: the party of all that leaves it, whatever the MAC; empty: none."""
+        return self._world.nodes.this_node
 
     def node_of(self, mac: Mac) -> str:
         """The one node that this MAC belongs to; empty where that is not known."""
@@ -39,16 +42,23 @@ class Evidence:
             if source is not Source.LEASE or self._sources.lease_fresh(now)
         )
 
-    def vouches_for_holder(self, mac: Mac, *, now: Nanoseconds, since: Nanoseconds) -> bool:
-        """A live source has named the same node since before `since`, and this MAC may well be that node's."""
+    def vouches_for_holder(
+        self, mac: Mac, *, now: Nanoseconds, since: Nanoseconds, remembered: str | None = None
+    ) -> bool:
+        """A live source has named the same node since before `since`, and this MAC is no other node's.
+
+        Args:
+            remembered: the holder that an earlier run knew, if it has not been heard since: then it is that node that
+                must be named.
+        """
         # Only the lease: it is renewed every few seconds, while an annotation may be a leftover.
         lease = self._sources[Source.LEASE]
         return (
             self._sources.lease_fresh(now)
             and bool(lease.node)
             and (lease.changed_at is None or lease.changed_at < since)
-            and self.class_of(mac) is ClaimantClass.UNRESOLVED
-            and self._may_be(mac, lease.node)
+            and (remembered is None or same_node(remembered, lease.node))
+            and self.class_of(mac) in (ClaimantClass.UNRESOLVED, ClaimantClass.FOREIGN)
         )
 
     def _is_node(self, mac: Mac, node: str) -> bool:
@@ -58,7 +68,7 @@ class Evidence:
         """Nothing speaks against the MAC being that node's."""
         if resolved := self.node_of(mac):
             return same_node(resolved, node)
-        return self.is_hwaddr(mac) or not (is_fhrp(mac) or self._world.nodes.macs_known(node))
+        return self.is_hwaddr(mac) or not (is_fhrp(mac) or self._world.nodes.macs_of(node))
 
     def is_hwaddr(self, mac: Mac) -> bool:
         """DHCP mode gives every node this MAC, so it names none of them."""

@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from ipaddress import ip_address
 
-from exporter.vip.model import IPAddress, Mac, Node
+from exporter.vip.model import SECOND, IPAddress, Link, Mac, Nanoseconds, Node
+
+NEIGHBOUR_AGE: Nanoseconds = 3600 * SECOND
+"""How long a MAC heard for a node's address is believed. TCP confirms neighbours without ARP, so long pauses happen."""
+MACS_PER_ADDRESS = 4
+"""Heard for one node's address, whoever and however many claim it: a node with flux has two or three."""
 
 FHRP_PREFIXES = (
     "00005e0001",  # VRRP for IPv4 and CARP (RFC 9568, section 7.3)
@@ -38,42 +44,170 @@ def _is_address(text: str) -> bool:
     return True
 
 
-class NodeMap:
-    """Which node a MAC or a name belongs to. A MAC that two nodes list belongs to neither."""
+@dataclass(slots=True)
+class _Heard:
+    """A MAC that spoke for a node's address."""
 
-    def __init__(self) -> None:
+    last: Nanoseconds
+    frames: int = 1
+
+
+class NodeMap:
+    """Which node a MAC or a name belongs to.
+
+    A MAC is known from the configuration, from the interfaces of this very node, or from frames about a node's own
+    address; the first of these that knows it decides. A MAC that several nodes claim there belongs to none of them.
+    What was heard is forgotten `NEIGHBOUR_AGE` after the last time, since a bridge may change its MAC.
+
+    Args:
+        observer: the node that this program runs on; empty: none.
+    """
+
+    def __init__(self, observer: str = "") -> None:
+        self.this_node = observer
+        """The observer, by the name that Kubernetes gives it; empty: none."""
+        self._observer = observer
         self._nodes: tuple[Node, ...] = ()
+        self._links: tuple[Link, ...] = ()
+        self._by_address: dict[IPAddress, str] = {}
+        self._heard: dict[IPAddress, dict[Mac, _Heard]] = {}
         self._by_mac: dict[Mac, str] = {}
+        self._claimed: dict[Mac, tuple[str, ...]] = {}
+        self._macs: dict[str, tuple[Mac, ...]] = {}
+        self._forget_at: Nanoseconds | None = None
+
+    # --- what it is told ----------------------------------------------------------------------------------------------
 
     def replace(self, nodes: Iterable[Node]) -> None:
+        """These are the nodes now, all of them."""
         self._nodes = tuple(nodes)
-        owners: dict[Mac, set[str]] = {}
-        for node in self._nodes:
-            for mac in node.macs:
-                owners.setdefault(mac, set()).add(node.name)
-        self._by_mac = {mac: next(iter(names)) for mac, names in owners.items() if len(names) == 1}
+        self._by_address = {address: node.name for node in self._nodes for address in node.addresses}
+        self._heard = {address: macs for address, macs in self._heard.items() if address in self._by_address}
+        self.this_node = self.canonical(self._observer)
+        self._resolve()
+
+    def use_links(self, links: Iterable[Link]) -> None:
+        """These are the interfaces of this node now."""
+        self._links = tuple(links)
+        self._resolve()
+
+    def hear(self, at: Nanoseconds, address: IPAddress, mac: Mac) -> bool:
+        """Somebody spoke for an address with this MAC; the result says whether that taught anything."""
+        if address not in self._by_address:
+            return False
+        heard = self._heard.setdefault(address, {})
+        if (known := heard.get(mac)) is not None:
+            known.last = at
+            known.frames += 1
+            return False
+        if len(heard) >= MACS_PER_ADDRESS:
+            weak = [other for other, one in heard.items() if one.frames == 1]
+            if not weak:
+                return False
+            del heard[min(weak, key=lambda other: heard[other].last)]
+        heard[mac] = _Heard(at)
+        if self._forget_at is None:
+            self._forget_at = at + NEIGHBOUR_AGE
+        self._resolve()
+        return True
+
+    def next_due(self) -> Nanoseconds | None:
+        """When something may have to be forgotten."""
+        return self._forget_at
+
+    def forget(self, now: Nanoseconds) -> bool:
+        """Drop what is too old; the result says whether anything was."""
+        old = [
+            (address, mac)
+            for address, macs in self._heard.items()
+            for mac, heard in macs.items()
+            if heard.last + NEIGHBOUR_AGE <= now
+        ]
+        for address, mac in old:
+            del self._heard[address][mac]
+        lasts = [heard.last for macs in self._heard.values() for heard in macs.values()]
+        self._forget_at = min(lasts) + NEIGHBOUR_AGE if lasts else None
+        if old:
+            self._resolve()
+        return bool(old)
+
+    def _resolve(self) -> None:
+        """Work out anew which MAC is whose."""
+        configured = [(mac, node.name) for node in self._nodes for mac in node.macs]
+        own = [(link.mac, self.this_node) for link in self._links if link.mac is not None and self.this_node]
+        heard = [(mac, self._by_address[address]) for address, macs in self._heard.items() for mac in macs]
+        self._by_mac = {}
+        claims: dict[Mac, set[str]] = {}
+        for evidence in (configured, own, heard):
+            claimants: dict[Mac, set[str]] = {}
+            for mac, name in evidence:
+                claimants.setdefault(mac, set()).add(name)
+                claims.setdefault(mac, set()).add(name)
+            for mac, names in claimants.items():
+                # An empty name stands for a MAC that several claim: weaker evidence does not settle it.
+                self._by_mac.setdefault(mac, next(iter(names)) if len(names) == 1 else "")
+        self._claimed = {mac: tuple(sorted(names)) for mac, names in claims.items() if len(names) > 1}
+        by_node: dict[str, list[Mac]] = {}
+        for mac, names in claims.items():
+            for name in names:
+                by_node.setdefault(name, []).append(mac)
+        self._macs = {name: tuple(macs) for name, macs in by_node.items()}
+
+    # --- what it knows ------------------------------------------------------------------------------------------------
 
     @property
     def nodes(self) -> tuple[Node, ...]:
         return self._nodes
 
     @property
+    def addresses(self) -> frozenset[IPAddress]:
+        """The nodes' own."""
+        return frozenset(self._by_address)
+
+    @property
+    def claimed_by_several(self) -> dict[Mac, tuple[str, ...]]:
+        """MACs that more than one node claims, with their names."""
+        return self._claimed
+
+    @property
     def complete(self) -> bool:
-        """There are candidate nodes, and the MAC of each is known: only then is a stranger a stranger."""
+        """There are candidate nodes, and a MAC of each is known: only then is a stranger a stranger."""
         candidates = [node for node in self._nodes if node.candidate]
-        return bool(candidates) and all(node.macs for node in candidates)
+        return bool(candidates) and all(self._macs.get(node.name) for node in candidates)
 
     def node_of(self, mac: Mac) -> str:
         return self._by_mac.get(mac, "")
 
     def canonical(self, name: str) -> str:
         """The node's own name for a name that some source wrote; that name itself where no node matches."""
+        if not name:
+            return ""
         return next((node.name for node in self._nodes if same_node(node.name, name)), name)
 
-    def macs_known(self, name: str) -> bool:
-        return any(node.macs for node in self._nodes if same_node(node.name, name))
+    def macs_of(self, name: str) -> tuple[Mac, ...]:
+        return self._macs.get(self.canonical(name), ())
+
+    def devices(self, mac: Mac) -> tuple[str, ...]:
+        """The interfaces of this node that have this MAC."""
+        return tuple(link.device for link in self._links if link.mac == mac)
+
+    def all_macs(self) -> list[tuple[str, Mac]]:
+        """Every node with every MAC of its own."""
+        return [(name, mac) for name, macs in self._macs.items() for mac in macs]
 
     def has_address(self, address: IPAddress) -> bool | None:
         """Whether a node has this address as its own; None where no node's addresses are known."""
-        known = [node for node in self._nodes if node.addresses]
-        return any(address in node.addresses for node in known) if known else None
+        return address in self._by_address if self._by_address else None
+
+    def in_subnet(self, address: IPAddress) -> bool | None:
+        """Whether an address lies in a network of this node that a node's own address lies in too.
+
+        None where no such network of the address's family is known.
+        """
+        shared = [
+            network
+            for link in self._links
+            for network in link.networks
+            if network.version == address.version and any(own in network for own in self._by_address)
+        ]
+        return any(address in network for network in shared) if shared else None

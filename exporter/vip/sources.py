@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.vip.model import Nanoseconds, Source
+from exporter.vip.model import LeaseSeen, Nanoseconds, Source
 from exporter.vip.nodes import same_node
 
 
@@ -15,6 +15,9 @@ class Belief:
     node: str = ""
     """Empty: it names nobody."""
     since: Nanoseconds = 0
+    """Since when it names that node, by its own account where it gives one."""
+    learned_at: Nanoseconds = 0
+    """When that became known here."""
     changed_at: Nanoseconds | None = None
     """When it last went over to another node; None while it never has."""
     known: bool = False
@@ -30,15 +33,19 @@ class Belief:
         """It went over to another node at `since` or later, and nothing on the wire has explained that yet."""
         return bool(self.node) and self.changed_at is not None and since <= self.changed_at != self.matched
 
-    def learn(self, at: Nanoseconds, node: str) -> bool:
+    def learn(self, at: Nanoseconds, node: str, *, since: Nanoseconds | None = None) -> bool:
         """Take what the source says now; the first thing it ever says is no change.
 
         A source that names nobody for a while (a lease between two holders) has not moved until it names another.
         Returns whether it went over to another node.
+
+        Args:
+            since: when that came to be, if it was so before it became known.
         """
         first, self.known = not self.known, True
         if node != self.node:
-            self.node, self.since = node, at
+            self.node, self.learned_at = node, at
+            self.since = min(since, at) if first and since is not None else at
         if not node or same_node(node, self._last_named):
             return False
         moved, self.before, self._last_named = bool(self._last_named), self._last_named, node
@@ -50,6 +57,10 @@ class Belief:
     def forget(self) -> None:
         self.known, self.node = False, ""
 
+    def leave(self) -> None:
+        """It has let go of its node: naming the same one again is a change."""
+        self._last_named = ""
+
 
 class Sources:
     """The beliefs on one VIP, strongest first: lease, annotation, local."""
@@ -59,7 +70,8 @@ class Sources:
         self._beliefs = {source: Belief() for source in (Source.LEASE, Source.ANNOTATION, Source.LOCAL)}
         self._awaited: set[Source] = set()
         """The sources that have not followed the wire's present holder yet."""
-        self.lease_expires: Nanoseconds | None = None
+        self.lease: LeaseSeen | None = None
+        """As it was read last; None: no lease is known."""
 
     def __getitem__(self, source: Source) -> Belief:
         return self._beliefs[source]
@@ -67,16 +79,25 @@ class Sources:
     def items(self) -> list[tuple[Source, Belief]]:
         return list(self._beliefs.items())
 
-    def learn(self, at: Nanoseconds, source: Source, node: str, *, takeover: Nanoseconds | None) -> bool:
+    def learn(
+        self,
+        at: Nanoseconds,
+        source: Source,
+        node: str,
+        *,
+        takeover: Nanoseconds | None,
+        since: Nanoseconds | None = None,
+    ) -> bool:
         """Take what a source says now; returns whether it went over to another node.
 
         Args:
+            since: when that came to be, by the source's own account.
             takeover: the first frame of the wire's present holder. The first change of a source within the settle
                 time after it is explained by it.
         """
         belief = self._beliefs[source]
         before = belief.changed_at
-        belief.learn(at, node)
+        belief.learn(at, node, since=since)
         if belief.changed_at == before:
             return False
         if takeover is not None and source in self._awaited and at - takeover <= self._settle:
@@ -96,8 +117,14 @@ class Sources:
         """The wire's holder is the first one known: a source that names a node already has nothing to follow."""
         self._awaited -= {source for source, belief in self._beliefs.items() if belief.node}
 
+    @property
+    def lease_expires(self) -> Nanoseconds | None:
+        """When the lease will have expired unless it is renewed; None: it cannot."""
+        return self.lease.expires if self.lease is not None and self.lease.confirmed else None
+
     def lease_fresh(self, now: Nanoseconds) -> bool:
-        return self._beliefs[Source.LEASE].known and (self.lease_expires is None or now <= self.lease_expires)
+        """There is a lease, and nothing says that it has expired."""
+        return self.lease is not None and (self.lease_expires is None or now <= self.lease_expires)
 
     def named(self, now: Nanoseconds) -> list[tuple[Source, str]]:
         """Every source that names a node now and may be believed, strongest first.
@@ -105,6 +132,6 @@ class Sources:
         An expired lease names nobody. An annotation counts only beside a fresh lease or where no lease is known at
         all, since nothing ever deletes it.
         """
-        fresh, known = self.lease_fresh(now), self._beliefs[Source.LEASE].known
+        fresh, known = self.lease_fresh(now), self.lease is not None
         believed = {Source.LEASE: fresh, Source.ANNOTATION: fresh or not known, Source.LOCAL: True}
         return [(source, belief.node) for source, belief in self._beliefs.items() if belief.node and believed[source]]

@@ -37,6 +37,13 @@ class Verdict:
         self._takeover: Nanoseconds | None = None
         """The first frame of the wire's present holder."""
         self._lag_open = False
+        self._remembered: Nanoseconds | None = None
+        """Since when `_named` has held the VIP, as long as only an earlier run of the program says so."""
+
+    def remember(self, node: str, *, since: Nanoseconds) -> None:
+        """An earlier run of the program knew this holder, by name."""
+        if node and not self._named:
+            self._named, self._remembered = node, since
 
     def watch(self, claims: Claims) -> None:
         """These are the claims on the wire; their notices come to `take_notice`."""
@@ -87,6 +94,19 @@ class Verdict:
             return Source.WIRE, node
         return self.believed()
 
+    def holder_since(self, source: Source | None) -> Nanoseconds | None:
+        """Since when the fused holder, whom this source names, has held the VIP; None: there is none."""
+        wire = self._claims.wire_holder
+        if wire is not None and not self.is_shared:
+            since: Nanoseconds | None = self._claims.holder_since
+        else:
+            since = None if source in (None, Source.WIRE) else self._sources[source].since
+        lease = self._sources[Source.LEASE]
+        if since is None or self.moves or not lease.node or not same_node(lease.node, self._named):
+            return since
+        # Watching began in the middle of it: whoever elected the holder knows better.
+        return min(since, lease.since)
+
     @property
     def is_shared(self) -> bool:
         """The wire's holder announces from the MAC that every node has."""
@@ -99,10 +119,10 @@ class Verdict:
         news = self._undecided_news()
         return None if news is None else news + self._world.settle
 
-    def learn(self, now: Nanoseconds, source: Source, name: str) -> None:
-        """A source beside the wire says this now."""
-        node = self._world.nodes.canonical(name) if name else ""
-        changed = self._sources.learn(now, source, node, takeover=self._takeover)
+    def learn(self, now: Nanoseconds, source: Source, name: str, *, since: Nanoseconds | None = None) -> None:
+        """A source beside the wire says this now, and maybe since when it has been so."""
+        node = self._world.nodes.canonical(name)
+        changed = self._sources.learn(now, source, node, takeover=self._takeover, since=since)
         if changed and source is Source.ANNOTATION and self._lag_open and self._takeover is not None:
             self._observe_lag(now - self._takeover)
 
@@ -119,26 +139,30 @@ class Verdict:
         if source is None or state in (State.MOVING, State.CONTESTED):
             return
         if state is State.HELD and not self.is_shared:
-            self._named = node
+            self._named, self._remembered = node, None
             return
         if self._awaits_lease(source):
             return
         if self._named and not same_node(node, self._named):
-            if state is not State.HELD and (due := self._undecided_news()) is not None:
-                if self._now < due + self._world.settle:
-                    return  # the wire may yet show the move itself
-                self._ahead = node
+            if (news := self._undecided_news()) is not None:
+                if self._now < news + self._world.settle:
+                    return  # the wire, or a stronger source, may yet show how it was
+                if state is not State.HELD:
+                    self._ahead = node
             self._count_move(source, node)
-        self._named = node
+        self._named, self._remembered = node, None
 
     def _undecided_news(self) -> Nanoseconds | None:
-        """When a source went over to another node while the wire was mute, as long as that is not counted."""
-        if self._claims.state not in (State.SILENT, State.UNKNOWN):
+        """When a source went over to another node, as long as that is not counted.
+
+        While the wire speaks there is no such waiting, but for the very first of what is said after a restart.
+        """
+        if self._claims.state not in (State.SILENT, State.UNKNOWN) and self._remembered is None:
             return None
         source, node = self.believed()
         if source is None or not self._named or same_node(node, self._named):
             return None
-        return None if self._awaits_lease(source) else self._sources[source].since
+        return None if self._awaits_lease(source) else self._sources[source].learned_at
 
     def _awaits_lease(self, source: Source) -> bool:
         """The lease is between two holders and will decide; until then the annotation moves nothing."""
@@ -179,7 +203,11 @@ class Verdict:
             case EventName.VIP_RETURNED:
                 self._emit(
                     notice.name,
-                    {"mac": _text(notice.mac), "holder": new or self._named, "silence_seconds": notice.gap / SECOND},
+                    {
+                        "mac": _text(notice.mac),
+                        "holder": new or self._named,
+                        "silence_seconds": (notice.gap or 0) / SECOND,
+                    },
                     None,
                 )
             case EventName.CLAIM_WITHDRAWN:
@@ -211,18 +239,24 @@ class Verdict:
         first = notice.first
         news = self._news_of(first - self._world.settle)
         # A source that is ahead of the wire has been followed already: the old holder is the one it named before.
-        old = old or (news.before if news and same_node(news.node, self._named) else self._named)
+        if notice.gap is None:
+            old = self._named or old
+        else:
+            old = old or (news.before if news and same_node(news.node, self._named) else self._named)
         new = new or (news.node if news else "")
         ahead, self._ahead = self._ahead, ""
         self._take_over(first)
-        self._named = new
+        self._named, self._remembered = new, None
         if ahead and (not new or same_node(new, ahead)):
             self._named = ahead
             return
         self.moves += 1
-        self.last_handover = notice.gap
         self.last_move = LastMove(first, old or _text(notice.old), new or _text(notice.mac))
-        self._world.handover.observe(notice.gap)
+        handover: dict[str, FieldValue] = {}
+        if notice.gap is not None:
+            self.last_handover = notice.gap
+            self._world.handover.observe(notice.gap)
+            handover = {"handover_seconds": notice.gap / SECOND}
         self._emit(
             EventName.VIP_MOVED,
             {
@@ -231,7 +265,7 @@ class Verdict:
                 "from_mac": _text(notice.old),
                 "to_mac": _text(notice.mac),
                 "source": Source.WIRE,
-                "handover_seconds": notice.gap / SECOND,
+                **handover,
             },
             first,
         )

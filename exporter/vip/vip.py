@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from exporter.vip.checks import Facts, Mismatches, failures, requirements
+from exporter.vip.checks import Facts, Mismatches, failures, held_back, requirements
 from exporter.vip.claimants import Claim
 from exporter.vip.claims import Claims
 from exporter.vip.evidence import Evidence
@@ -16,15 +16,17 @@ from exporter.vip.model import (
     EventName,
     IPAddress,
     Kind,
+    LeaseSeen,
     Mode,
     Nanoseconds,
+    Remembered,
     ServiceIntent,
     ServiceRef,
     Sighting,
     Source,
     format_mac,
 )
-from exporter.vip.snapshot import Claimant, Event, FieldValue, SourceHolder, VipSnapshot
+from exporter.vip.snapshot import Claimant, Event, FieldValue, LeaseState, SourceHolder, VipSnapshot
 from exporter.vip.sources import Sources
 from exporter.vip.verdict import Verdict
 from exporter.vip.world import World
@@ -78,6 +80,9 @@ class Vip:
         self._last_announcement: Nanoseconds | None = None
         self._probe_tokens = PROBE_BURST
         self._probe_refilled = at
+        self._bound: tuple[str, ...] | None = None
+        if world.bound is not None:
+            self.take_bound(world.bound.get(address, ()))
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -120,7 +125,7 @@ class Vip:
         self._now = at
         kind = sighting.kind
         # That a frame left this node only tells something where it is known which node this is.
-        outgoing = sighting.outgoing and bool(self._world.observer)
+        outgoing = sighting.outgoing and bool(self._world.nodes.this_node)
         if kind in ANNOUNCEMENTS:
             self._announcements[kind] += 1
             self._last_announcement = at
@@ -156,14 +161,17 @@ class Vip:
     def take_intent(self, intent: ServiceIntent) -> None:
         self._services[intent.service] = intent
         self.retired_at = None
-        self._use_intent(intent)
+        # A wish says nothing where there is a Service.
+        if not intent.expected or self._intent is None or self._intent.expected:
+            self._use_intent(intent)
 
     def drop_service(self, service: ServiceRef) -> None:
         """The Service is gone or has given the address up."""
         self._services.pop(service, None)
         if self._services:
             if self._intent is not None and self._intent.service == service:
-                self._use_intent(next(reversed(self._services.values())))
+                # The one told last, and a wish only if nothing else is left.
+                self._use_intent(max(self._services.values(), key=lambda intent: not intent.expected))
             return
         self._sources[Source.ANNOTATION].forget()
         self.retired_at = self._now
@@ -174,20 +182,44 @@ class Vip:
         self._claims.period.configure(intent.period if intent.period is not None else self._default_period)
         self._learn(Source.ANNOTATION, intent.vip_host)
 
-    def take_lease(self, holder: str, expires: Nanoseconds | None) -> None:
-        self._sources.lease_expires = expires
-        self._learn(Source.LEASE, holder)
+    def take_lease(self, lease: LeaseSeen) -> None:
+        before = self._lease_view()
+        self._sources.lease = lease
+        if self._lease_view() != before:  # mostly it was only renewed
+            self._learn(Source.LEASE, lease.holder, since=lease.acquired)
+
+    def _lease_view(self) -> tuple[str, bool, bool] | None:
+        """What of the lease is compared with other sources."""
+        lease = self._sources.lease
+        return None if lease is None else (lease.holder, lease.confirmed, self._sources.lease_fresh(self._now))
 
     def lose_lease(self) -> None:
-        self._sources.lease_expires = None
+        self._sources.lease = None
         self._sources[Source.LEASE].forget()
         self.reconsider()
 
     def take_bound(self, devices: tuple[str, ...]) -> None:
-        self._learn(Source.LOCAL, self._world.observer if devices else "")
+        """The interfaces of this node that have the address."""
+        if not devices:
+            self._sources[Source.LOCAL].leave()
+        self._bound = devices
+        self._learn(Source.LOCAL, self._world.nodes.this_node if devices else "")
 
-    def _learn(self, source: Source, name: str) -> None:
-        self._verdict.learn(self._now, source, name)
+    def lose_bound(self) -> None:
+        """What is bound on this node cannot be told any more."""
+        self._bound = None
+        self._sources[Source.LOCAL].forget()
+        self.reconsider()
+
+    def remember(self, past: Remembered) -> None:
+        """What an earlier run of the program knew of it."""
+        self._verdict.remember(past.holder, since=past.since)
+        if past.mac is not None:
+            self._claims.remember(past.mac, node=past.holder, since=past.since, heard=past.heard)
+        self._review()
+
+    def _learn(self, source: Source, name: str, *, since: Nanoseconds | None = None) -> None:
+        self._verdict.learn(self._now, source, name, since=since)
         self._claims.reconsider(self._now)
         self._review()
 
@@ -209,13 +241,16 @@ class Vip:
     def _review(self) -> None:
         """Draw the conclusions from a change of anything."""
         self._verdict.review(self._now)
-        self._mismatches.update(self._now, failures(self._facts()))
+        facts = self._facts()
+        self._mismatches.update(self._now, failures(facts), held_back(facts))
 
     def _facts(self) -> Facts:
         wire, named = self._claims.wire_holder, dict(self._sources.named(self._now))
         return Facts(
             intent=self._intent,
             intent_fresh=self._world.intent_fresh,
+            intent_current=self._world.intent_current,
+            lease_confirmed=self._sources.lease is None or self._sources.lease.confirmed,
             state=self._claims.state,
             wire_mac=wire.mac if wire else None,
             wire_class=self._claims.class_of(wire) if wire else None,
@@ -243,9 +278,6 @@ class Vip:
         self._now = now
         source, node = self._verdict.holder()
         claims = self._claims
-        since = None if source in (None, Source.WIRE) else self._sources[source].since
-        if claims.wire_holder is not None and not self._verdict.is_shared:
-            since = claims.holder_since
         return VipSnapshot(
             address=self.address,
             mode=self._intent.mode if self._intent else Mode.UNKNOWN,
@@ -254,7 +286,7 @@ class Vip:
             holder=node,
             holder_source=source,
             holder_mac=self._verdict.wire_mac,
-            holder_since=since,
+            holder_since=self._verdict.holder_since(source),
             sources=self._source_holders(),
             moves=self._verdict.moves,
             source_moves={
@@ -278,9 +310,12 @@ class Vip:
             requirements=requirements(
                 self._facts(),
                 is_node_address=self._world.nodes.has_address(self.address),
+                in_node_subnet=self._world.nodes.in_subnet(self.address),
                 load_balancer=self._has_load_balancer(),
             ),
             intent_stale=None if self._intent is None else not self._world.intent_fresh,
+            lease=self._lease_state(),
+            bound=self._bound,
         )
 
     def _claimant(self, claim: Claim) -> Claimant:
@@ -291,9 +326,22 @@ class Vip:
         )
 
     def _has_load_balancer(self) -> bool | None:
-        if self._intent is None or not self._intent.service.namespace:
-            return None
+        if self._intent is None or not (self._intent.service.namespace or self._intent.expected):
+            return None  # it is no Service's address, and need not be
         return any(intent.load_balancer for intent in self._services.values())
+
+    def _lease_state(self) -> LeaseState | None:
+        lease = self._sources.lease
+        if lease is None:
+            return None
+        return LeaseState(
+            name=lease.lease,
+            holder=lease.holder,
+            fresh=self._sources.lease_fresh(self._now),
+            expires=lease.expires,
+            acquired=lease.acquired,
+            transitions=lease.transitions,
+        )
 
     def _source_holders(self) -> tuple[SourceHolder, ...]:
         wire = self._claims.wire_holder

@@ -1,11 +1,11 @@
-"""What all VIPs share: where the program watches from, the nodes, and the histograms over all VIPs."""
+"""What all VIPs share: the nodes, this one among them, how far sources can be believed, and the histograms."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
 from exporter.vip.histogram import Histogram
-from exporter.vip.model import Nanoseconds
+from exporter.vip.model import IPAddress, Nanoseconds
 from exporter.vip.nodes import NodeMap
 
 BUCKETS = (1, 2, 5, 10, 20, 60, 300, 3600)
@@ -16,10 +16,13 @@ BUCKETS = (1, 2, 5, 10, 20, 60, 300, 3600)
 class World:
     """What all VIPs share. The core owns it and is the only one to change it."""
 
-    observer: str
     settle: Nanoseconds
-    nodes: NodeMap = field(default_factory=NodeMap)
+    nodes: NodeMap
     intent_fresh: bool = True
+    intent_current: bool = True
+    """Kubernetes answers at present."""
+    bound: dict[IPAddress, tuple[str, ...]] | None = None
+    """What is bound on this node, and where; None: that cannot be told."""
     blind: bool = True
     handover: Histogram = field(default_factory=lambda: Histogram(BUCKETS))
     annotation_lag: Histogram = field(default_factory=lambda: Histogram(BUCKETS))
