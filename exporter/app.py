@@ -1,38 +1,38 @@
 """The composition root: builds the parts from a configuration, joins them, and starts and stops them in order.
 
-capture threads ─┐                              ┌─ log and history
-cluster threads ─┼─→ Reconciler (the core) ─→ ──┼─ metrics, page, API
-scheduler ───────┘                              └─ which addresses to capture
+Inputs ───────┐                              ┌─ log, history and state file
+              ├─→ Reconciler (the core) ─→ ──┼─ metrics, page, API
+scheduler ────┘                              └─ which addresses to capture
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 
 from exporter import __version__, log
 from exporter.clock import Clock
-from exporter.cluster.client import find_configuration
 from exporter.cluster.intent_file import IntentFile
-from exporter.cluster.loop import Timing
-from exporter.cluster.watch import ClusterWatcher
 from exporter.config import Config
+from exporter.inputs import Inputs
 from exporter.publish.history import History
 from exporter.publish.metrics import CaptureStatus, ExporterStatus, Exposition, KubernetesStatus
 from exporter.publish.page import landing_page
 from exporter.publish.records import Record, event_record, rfc3339, vip_record
+from exporter.publish.state_file import StateFile
 from exporter.publish.web import WebServer
 from exporter.reconciler import Reconciler
 from exporter.scheduler import Scheduler
 from exporter.vip.core import Core
 from exporter.vip.histogram import Histogram
-from exporter.vip.model import SECOND, EventName, Input, IPAddress, LeaseGone, Nanoseconds, NodesSeen, ServiceGone
+from exporter.vip.model import SECOND, EventName, IPAddress, Nanoseconds, Source
 from exporter.vip.snapshot import Event
-from exporter.wire.capture import Capture, default_interface
-from exporter.wire.decode import Decoder
 
 RECONCILE_EVERY: Nanoseconds = SECOND
+REMEMBER_EVERY: Nanoseconds = SECOND
+REMEMBER_ANYWAY: Nanoseconds = 10 * SECOND
+"""Holders are written after each event, and this often without one, for when they were last heard."""
 UNHEALTHY_AFTER: Nanoseconds = 30 * SECOND
 """Without a reconciliation for so long, something is stuck that only a restart will mend."""
 RECONCILE_BUCKETS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
@@ -61,30 +61,22 @@ class App:
             settle=config.vip_settle_time,
             period=config.vip_period,
         )
-        self._reconciler = Reconciler(core, clock=self._clock, publish=self._publish, watch=self._watch)
-        self._captures = [
-            Capture(
-                device,
-                decoder=Decoder(),
-                clock=self._clock,
-                deliver=self._reconciler.deliver,
-                buffer_bytes=config.capture_buffer,
-                on_error=lambda message, error: log.error(message, error=error),
-            )
-            for device in config.capture_interface or (default_interface(),)
-        ]
-        self._cluster = None
-        if config.kubernetes_enabled and intent is None:
-            find_configuration(str(config.kubernetes_kubeconfig or ""))
-            self._cluster = ClusterWatcher(
-                clock=self._clock,
-                deliver=self._reconciler.deliver,
-                kubeconfig=str(config.kubernetes_kubeconfig or ""),
-                services=config.services_watch,
-                timing=Timing(stale_after=config.intent_stale_after / SECOND),
-            )
-        self._intent = intent
-        self._later: deque[Input] = deque()
+        self._reconciler = Reconciler(
+            core,
+            clock=self._clock,
+            publish=self._publish,
+            watch=self._watch,
+        )
+        self._inputs = Inputs(
+            config, intent, clock=self._clock, reconciler=self._reconciler, lacking=_do_without_nothing
+        )
+        self._state = (
+            StateFile(config.state_path, retention=config.state_retention, clock=self._clock)
+            if config.state_path is not None
+            else None
+        )
+        self._to_remember = True
+        self._remembered_at = self._started
         self._scheduler = Scheduler()
         self._reconciles = Counter({"success": 0, "error": 0})
         self._reconcile_duration = Histogram(RECONCILE_BUCKETS)
@@ -121,16 +113,14 @@ class App:
             # Inputs end before what they are written to: the stack is left in the opposite order.
             self._web.start()
             started.callback(self._web.stop, 0.5)
-            if self._intent is not None:
-                self._play(self._intent)
-            for capture in self._captures:
-                capture.start()
-                started.callback(capture.stop, 0.5)
-            if self._cluster is not None:
-                self._cluster.start()
-                started.callback(self._cluster.stop)
-                relist = self._config.services_relist_interval
-                self._scheduler.every(relist, self._cluster.relist, name="relist")
+            if self._state is not None:
+                self._recall(self._state)
+                started.callback(self._state.close)
+                started.callback(self._remember, at_once=True)
+                self._scheduler.every(REMEMBER_EVERY, self._remember, name="remember")
+            self._inputs.start()
+            started.callback(self._inputs.stop)
+            self._scheduler.every(self._config.services_relist_interval, self._inputs.relist, name="relist")
             self._scheduler.every(RECONCILE_EVERY, self._reconcile, name="reconcile", done=self._reconciled)
             self._scheduler.start()
             started.callback(self._scheduler.stop)
@@ -139,9 +129,9 @@ class App:
             "started",
             version=__version__,
             observer=self._config.observer_name,
-            interfaces=[capture.device for capture in self._captures],
+            interfaces=[capture.device for capture in self._inputs.captures],
             port=self._web.port,
-            intent="file" if self._intent else "kubernetes" if self._cluster else "none",
+            intent="file" if self._config.intent_file else "kubernetes" if self._inputs.cluster else "none",
         )
 
     def stop(self) -> None:
@@ -153,36 +143,18 @@ class App:
         """Put a new configuration in force, as far as that goes without a restart."""
         self._config = config
         log.configure(level=config.log_level, format=config.log_format)
-        if intent is not None and intent != self._intent:
-            kept = {entry.service for entry in intent.entries}
-            before = self._intent.entries if self._intent else ()
-            now = self._clock.now()
-            # What the new file leaves out must be taken back; what it says is said anew.
-            taken_back: list[Input] = [ServiceGone(now, entry.service) for entry in before if entry.service not in kept]
-            taken_back += [LeaseGone(now, address) for entry in before for address in entry.said.addresses]
-            self._reconciler.deliver([*taken_back, NodesSeen(now, ())])
-            self._play(intent)
-            self._intent = intent
+        if intent is not None:
+            self._inputs.replace_intent(intent)
         self._reloaded, self._reloaded_at = True, self._clock.now()
 
     def refuse_reload(self) -> None:
         """Note that a new configuration was wrong and the old one stays."""
         self._reloaded = False
 
-    # --- inputs -------------------------------------------------------------------------------------------------------
-
-    def _play(self, intent: IntentFile) -> None:
-        """Take what the intent file says now, and note what it says later."""
-        plan = intent.plan(start=self._started, from_wall=self._clock.from_wall)
-        self._reconciler.deliver(plan.initial)
-        self._later = deque(plan.later)
+    # --- what is periodic ---------------------------------------------------------------------------------------------
 
     def _reconcile(self) -> None:
-        now = self._clock.now()
-        while self._later and self._later[0].at <= now:
-            self._reconciler.deliver([self._later.popleft()])
-        if self._cluster is not None:
-            self._cluster.tick()
+        self._inputs.tick()
         self._reconciler.tick()
 
     def _reconciled(self, succeeded: bool, duration: Nanoseconds) -> None:
@@ -190,21 +162,39 @@ class App:
         self._reconcile_duration.observe(duration)
         self._last_reconcile = self._clock.now()
 
+    def _recall(self, state: StateFile) -> None:
+        """Take up what an earlier run knew, before anything new is heard."""
+        past = state.load(limit=self._config.events_history)
+        for at, vip, record in past.events:
+            self._history.add(at=at, vip=vip, record=record)
+        self._reconciler.deliver(past.holders)
+
+    def _remember(self, *, at_once: bool = False) -> None:
+        """Write what has happened, and who holds what."""
+        assert self._state is not None
+        now = self._clock.now()
+        if at_once or self._to_remember or now - self._remembered_at >= REMEMBER_ANYWAY:
+            self._to_remember, self._remembered_at = False, now
+            self._state.keep(self._reconciler.snapshot())
+        self._state.flush()
+
     # --- outputs ------------------------------------------------------------------------------------------------------
 
     def _publish(self, events: Iterable[Event]) -> None:
         for event in events:
             record = event_record(event, self._clock.to_wall)
-            self._history.add(event, record)
+            self._history.add(at=event.at, vip=event.vip, record=record)
             log.event(record)
+            if self._state is not None:
+                self._state.note(record, event.at)
+                self._to_remember = True
 
-    def _watch(self, vips: Mapping[IPAddress, int | None]) -> None:
-        for capture in self._captures:
-            capture.watch(vips)
+    def _watch(self, vips: Mapping[IPAddress, int | None], neighbours: frozenset[IPAddress]) -> None:
+        self._inputs.watch(vips, neighbours)
 
     def _status(self) -> ExporterStatus:
-        cluster = self._cluster.status() if self._cluster else None
-        captures = [capture.stats() for capture in self._captures]
+        cluster = self._inputs.cluster.status() if self._inputs.cluster else None
+        captures = [capture.stats() for capture in self._inputs.captures]
         return ExporterStatus(
             observer=self._config.observer_name,
             captures=[
@@ -225,6 +215,7 @@ class App:
             log_suppressed={str(name): 0 for name in EventName} | log.suppressed(),
             config_reloaded=self._reloaded,
             config_reloaded_at=self._reloaded_at,
+            state_file_up=None if self._state is None else self._state.up,
         )
 
     def _page(self) -> str:
@@ -245,9 +236,11 @@ class App:
         return {"events": self._history.newest(vip=vip, since=begin, limit=limit)}
 
     def _healthy(self) -> tuple[bool, str]:
-        dead = [capture.device for capture in self._captures if not capture.alive]
+        dead = [capture.device for capture in self._inputs.captures if not capture.alive]
         if dead:
             return False, f"the capture thread of {', '.join(dead)} has ended"
+        if self._inputs.host is not None and not self._inputs.host.alive:
+            return False, "the thread that watches this host has ended"
         idle = self._clock.now() - self._last_reconcile
         if idle > UNHEALTHY_AFTER:
             return False, f"no reconciliation for {idle // SECOND} s"
@@ -255,6 +248,11 @@ class App:
 
     def _ready(self) -> tuple[bool, str]:
         # Neither the API server nor a link that is down makes it unready: what it then knows is still worth serving.
-        if not all(capture.alive for capture in self._captures):
+        if not all(capture.alive for capture in self._inputs.captures):
             return False, "capture has not started"
         return self._healthy()
+
+
+def _do_without_nothing(_source: Source, reason: Exception) -> None:
+    """A watch that lacks a source that it was told to have would look like one that has nothing to say."""
+    raise reason

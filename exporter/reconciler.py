@@ -22,7 +22,8 @@ class Reconciler:
         core: nobody else may touch it.
         clock: the time line of its inputs.
         publish: receives what happened, in order; it must not call back.
-        watch: receives the watched addresses with their VLAN ids, each time that they change; must not call back.
+        watch: receives the watched addresses with their VLAN ids, and the nodes' own addresses, each time that one of
+            these changes; must not call back.
     """
 
     def __init__(
@@ -31,7 +32,7 @@ class Reconciler:
         *,
         clock: Clock,
         publish: Callable[[Iterable[Event]], None],
-        watch: Callable[[Mapping[IPAddress, int | None]], None],
+        watch: Callable[[Mapping[IPAddress, int | None], frozenset[IPAddress]], None],
     ) -> None:
         self._lock = RLock()
         self._core = core
@@ -66,4 +67,4 @@ class Reconciler:
     def _follow_watched(self) -> None:
         if self._core.generation != self._generation:
             self._generation = self._core.generation
-            self._watch(self._core.watched())
+            self._watch(self._core.watched(), self._core.neighbours())

@@ -1,7 +1,7 @@
 """The command line: which command was asked for, and what its end means as an exit status.
 
-0: done. 1: failed while running. 64: what was given (arguments, configuration, intent or capture file) cannot be used.
-77: not permitted to capture. 130: interrupted.
+0: done. 1: failed while running; `who` and `check` say themselves what 1 and 2 mean. 64: what was given (arguments,
+configuration, intent or capture file) cannot be used. 77: not permitted to capture. 130: interrupted.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ EX_NOPERM = 77
 
 COMMANDS = {
     "run": "watch, and serve metrics (the default)",
+    "who": "say who holds each VIP now, by each source",
+    "check": "check what a cluster with a VIP requires",
     "replay": "judge a capture file as if it happened now",
     "demo": "show it all in a lab on this machine",
 }

@@ -82,6 +82,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--config.check", dest="config_check", action="store_true", help="Check the configuration and exit."
     )
+    add_settings(parser)
+
+
+def add_settings(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add a flag for each setting."""
     for setting in SETTINGS:
         if setting.kind is BOOLEAN:
             off = f"--no-{setting.key}"

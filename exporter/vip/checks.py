@@ -89,6 +89,11 @@ def held_back(facts: Facts) -> frozenset[Check]:
     return frozenset(held)
 
 
+def undecided(facts: Facts) -> frozenset[Check]:
+    """The checks that wait for the end of an episode: until then the wire stands for the old holder, right or wrong."""
+    return frozenset({Check.HOST, Check.MAC, Check.BOUND} if facts.state is State.MOVING else ())
+
+
 def _differ(one: str, other: str) -> bool:
     return bool(one and other) and not same_node(one, other)
 
@@ -142,22 +147,28 @@ class Mismatches:
         self._emit = emit
         self._failing: dict[Check, Nanoseconds] = {}
         self._started: set[Check] = set()
+        self._undecided: frozenset[Check] = frozenset()
 
     def next_due(self) -> Nanoseconds | None:
-        waiting = [since for check, since in self._failing.items() if check not in self._started]
+        settled = self._started | self._undecided
+        waiting = [since for check, since in self._failing.items() if check not in settled]
         return min(waiting) + self._settle + 1 if waiting else None
 
     def update(
         self,
         now: Nanoseconds,
         failing: Mapping[Check, Mapping[str, FieldValue] | None],
+        *,
         held_back: frozenset[Check] = frozenset(),
+        undecided: frozenset[Check] = frozenset(),
     ) -> None:
         """Take how the checks stand.
 
         Args:
             held_back: of these nothing can be said: a mismatch goes on, and what has not become one starts anew.
+            undecided: these do not become a mismatch yet, though their time goes on.
         """
+        self._undecided = undecided
         for check, values in failing.items():
             if check in held_back:
                 if check not in self._started:
@@ -169,7 +180,7 @@ class Mismatches:
                     self._emit(EventName.MISMATCH_ENDED, {"check": check}, since)
             else:
                 since = self._failing.setdefault(check, now)
-                if check not in self._started and now - since > self._settle:
+                if check not in self._started | undecided and now - since > self._settle:
                     self._started.add(check)
                     self._emit(EventName.MISMATCH_STARTED, {"check": check, **values}, since)
 

@@ -206,7 +206,8 @@ class Claims:
             self._hear_holder(at, mac, outgoing=outgoing)
         else:
             self._hear_rival(at, mac, outgoing=outgoing)
-        self.reconsider(at)
+        if self._episode is None or not self._episode.contested:
+            self.reconsider(at)
         return True
 
     def _is_plain_refresh(self, mac: Mac) -> bool:
@@ -280,7 +281,9 @@ class Claims:
         """Judge again: a frame came, or another source or the map of MACs to nodes has changed."""
         if self._episode is None:
             self._follow_mac(now)
-        elif not self._episode.contested:
+        elif self._episode.contested:
+            self._end_contest(now, [])
+        else:
             self._judge(now)
 
     def _party(self, claim: Claim) -> Party:
@@ -337,17 +340,21 @@ class Claims:
         new, old = claims[0], self._holder_mac()
         first = self._first_in_episode(party, claims)
         since = episode.start - self._settle
+        followed = self._evidence.changed_to(new.mac, now=now, old=old, since=since)
         if not holder_lives and sum(claim.frames for claim in claims) >= (1 if self.period.value == 0 else 2):
-            if self.period.value and self._evidence.vouches_for_holder(
-                new.mac, now=now, since=since, remembered=self._remembered
+            if (
+                self.period.value
+                and not followed
+                and self._evidence.vouches_for_holder(new.mac, now=now, since=since, remembered=self._remembered)
             ):
-                episode.decide_at = first + self._settle
+                # A source that changes at the very end of the settle time still speaks for a move.
+                episode.decide_at = first + self._settle + 1
                 if now >= episode.decide_at:
                     self._episode = None
                     self._change_mac(now, new)
                 return
             self._move(now, new, first)
-        elif self._party_last() < first and self._evidence.changed_to(new.mac, now=now, old=old, since=since):
+        elif followed and self._party_last() < first:
             assert self.holder is not None
             overlap = (self._party(self.holder), first + self.period.grace)
             self._move(now, new, first)

@@ -54,7 +54,9 @@ class Evidence:
         # Only the lease: it is renewed every few seconds, while an annotation may be a leftover.
         lease = self._sources[Source.LEASE]
         return (
-            self._sources.lease_fresh(now)
+            self._world.intent_current
+            and self._sources.lease_confirmed
+            and self._sources.lease_fresh(now)
             and bool(lease.node)
             and (lease.changed_at is None or lease.changed_at < since)
             and (remembered is None or same_node(remembered, lease.node))

@@ -56,7 +56,7 @@ class NodeMap:
     """Which node a MAC or a name belongs to.
 
     A MAC is known from the configuration, from the interfaces of this very node, or from frames about a node's own
-    address; the first of these that knows it decides. A MAC that several nodes claim there belongs to none of them.
+    address; the frames count only where the others do not know it. A MAC that several nodes claim belongs to none.
     What was heard is forgotten `NEIGHBOUR_AGE` after the last time, since a bridge may change its MAC.
 
     Args:
@@ -138,7 +138,7 @@ class NodeMap:
         heard = [(mac, self._by_address[address]) for address, macs in self._heard.items() for mac in macs]
         self._by_mac = {}
         claims: dict[Mac, set[str]] = {}
-        for evidence in (configured, own, heard):
+        for evidence in (configured + own, heard):
             claimants: dict[Mac, set[str]] = {}
             for mac, name in evidence:
                 claimants.setdefault(mac, set()).add(name)
@@ -172,8 +172,8 @@ class NodeMap:
     @property
     def complete(self) -> bool:
         """There are candidate nodes, and a MAC of each is known: only then is a stranger a stranger."""
-        candidates = [node for node in self._nodes if node.candidate]
-        return bool(candidates) and all(self._macs.get(node.name) for node in candidates)
+        candidates = [node.name for node in self._nodes if node.candidate]
+        return bool(candidates) and set(candidates) <= set(self._by_mac.values())
 
     def node_of(self, mac: Mac) -> str:
         return self._by_mac.get(mac, "")

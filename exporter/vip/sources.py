@@ -120,7 +120,12 @@ class Sources:
     @property
     def lease_expires(self) -> Nanoseconds | None:
         """When the lease will have expired unless it is renewed; None: it cannot."""
-        return self.lease.expires if self.lease is not None and self.lease.confirmed else None
+        return self.lease.expires if self.lease is not None and self.lease_confirmed else None
+
+    @property
+    def lease_confirmed(self) -> bool:
+        """Nobody doubts that the lease is as it was read; true of none at all."""
+        return self.lease is None or self.lease.confirmed
 
     def lease_fresh(self, now: Nanoseconds) -> bool:
         """There is a lease, and nothing says that it has expired."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from exporter.vip.checks import Facts, Mismatches, failures, held_back, requirements
+from exporter.vip.checks import Facts, Mismatches, failures, held_back, requirements, undecided
 from exporter.vip.claimants import Claim
 from exporter.vip.claims import Claims
 from exporter.vip.evidence import Evidence
@@ -242,7 +242,7 @@ class Vip:
         """Draw the conclusions from a change of anything."""
         self._verdict.review(self._now)
         facts = self._facts()
-        self._mismatches.update(self._now, failures(facts), held_back(facts))
+        self._mismatches.update(self._now, failures(facts), held_back=held_back(facts), undecided=undecided(facts))
 
     def _facts(self) -> Facts:
         wire, named = self._claims.wire_holder, dict(self._sources.named(self._now))
@@ -250,7 +250,7 @@ class Vip:
             intent=self._intent,
             intent_fresh=self._world.intent_fresh,
             intent_current=self._world.intent_current,
-            lease_confirmed=self._sources.lease is None or self._sources.lease.confirmed,
+            lease_confirmed=self._sources.lease_confirmed,
             state=self._claims.state,
             wire_mac=wire.mac if wire else None,
             wire_class=self._claims.class_of(wire) if wire else None,
