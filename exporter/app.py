@@ -87,6 +87,7 @@ class App:
             snapshot=self._reconciler.snapshot,
             status=self._status,
             to_wall=self._clock.to_wall,
+            observer=config.observer_name,
             summary=lambda: self._config.metrics_detail == "summary",
         )
         self._web = WebServer(

@@ -254,7 +254,7 @@ class Config:
         "metrics.detail",
         values.one_of("full", "summary"),
         "full",
-        help="`summary`: at most 12 series for each VIP instead of 45.",
+        help="`summary`: at most 12 series for each VIP instead of some 50.",
         reloadable=True,
     )
     events_history: int = _setting(

@@ -109,9 +109,33 @@ VIP_METRICS: tuple[Metric, ...] = (
         "Time without an announcement in the last move: new holder's first minus old holder's last, at least 0.",
         "vip",
     ),
+    _counter(
+        "vip_lease_transitions_total",
+        "Times the Lease that decides on the VIP changed hands, by its own count; absent where none is known.",
+        "vip",
+    ),
+    _gauge(
+        "vip_lease_expiry_timestamp_seconds",
+        "When the Lease that decides on the VIP expires unless it is renewed; in the past: it has expired.",
+        "vip",
+    ),
+    _gauge(
+        "vip_bound",
+        "1 for each interface of this node that has the address; 0, without a device, while none has.",
+        "vip",
+        "observer",
+        "device",
+    ),
 )  # fmt: skip
 
 FLEET_METRICS: tuple[Metric, ...] = (
+    _gauge(
+        "vip_node_mac_info",
+        "A MAC by which a node is known: an interface of this node, heard with a node's address, or configured.",
+        "holder",
+        "mac",
+        "device",
+    ),
     _histogram("vip_handover_seconds", "Time without an announcement in a move, over all VIPs."),
     _histogram(
         "vip_annotation_lag_seconds",
@@ -139,6 +163,7 @@ EXPORTER_METRICS: tuple[Metric, ...] = (
     _counter("vip_exporter_reconciles_total", "Reconciliations, by result.", "result"),
     _histogram("vip_exporter_reconcile_duration_seconds", "How long a reconciliation took."),
     _counter("vip_exporter_log_suppressed_total", "Log lines held back because there were too many.", "event"),
+    _gauge("vip_exporter_state_file_up", "1 while the state file can be written; absent where none is configured."),
     _gauge("vip_exporter_config_last_reload_successful", "1 if the last reading of the configuration succeeded."),
     _gauge(
         "vip_exporter_config_last_reload_success_timestamp_seconds", "When the configuration was last read well."

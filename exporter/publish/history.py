@@ -8,7 +8,6 @@ from threading import Lock
 
 from exporter.publish.records import Record
 from exporter.vip.model import IPAddress, Nanoseconds
-from exporter.vip.snapshot import Event
 
 
 class History:
@@ -16,11 +15,12 @@ class History:
 
     def __init__(self, limit: int) -> None:
         self._lock = Lock()
-        self._entries: deque[tuple[Event, Record]] = deque(maxlen=limit)
+        self._entries: deque[tuple[Nanoseconds, IPAddress | None, Record]] = deque(maxlen=limit)
 
-    def add(self, event: Event, record: Record) -> None:
+    def add(self, *, at: Nanoseconds, vip: IPAddress | None, record: Record) -> None:
+        """The newest event yet: when it was, and of which VIP; None: of the exporter itself."""
         with self._lock:
-            self._entries.append((event, record))
+            self._entries.append((at, vip, record))
 
     def newest(
         self, *, vip: IPAddress | None = None, since: Nanoseconds | None = None, limit: int | None = None
@@ -30,7 +30,7 @@ class History:
             entries = list(self._entries)
         matching = (
             record
-            for event, record in reversed(entries)
-            if (vip is None or event.vip == vip) and (since is None or event.at >= since)
+            for at, of, record in reversed(entries)
+            if (vip is None or of == vip) and (since is None or at >= since)
         )
         return list(islice(matching, limit))[::-1]

@@ -29,7 +29,6 @@ Family = GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily
 Rows = Iterator[tuple[str, Sequence[str], float]]
 """Metric name, label values in the order of the catalogue, value."""
 
-WATCHED = (Source.WIRE, Source.ANNOTATION)
 _KINDS = {
     4: ((Kind.REQUEST, Kind.REPLY), ("probe", "own_probe", Kind.ORDINARY_REQUEST, Kind.ORDINARY_REPLY)),
     6: ((Kind.NA,), ("probe", "own_probe", Kind.SOLICITED_NA)),
@@ -68,6 +67,8 @@ class ExporterStatus:
     reconciles: Mapping[str, int] = field(default_factory=dict)
     reconcile_duration: Distribution | None = None
     log_suppressed: Mapping[str, int] = field(default_factory=dict)
+    state_file_up: bool | None = None
+    """None: no state file is configured."""
     config_reloaded: bool | None = None
     config_reloaded_at: Nanoseconds | None = None
     """Of the last success."""
@@ -80,6 +81,7 @@ class Exposition:
         snapshot: the VIPs as of now.
         status: the exporter itself; without it, only the VIPs are shown.
         to_wall: what moment a time of these stands for.
+        observer: the name of the node on which addresses are bound.
         summary: whether to show at most 12 series for each VIP.
     """
 
@@ -89,10 +91,11 @@ class Exposition:
         snapshot: Callable[[], Snapshot],
         status: Callable[[], ExporterStatus] | None,
         to_wall: ToWall,
+        observer: str = "",
         summary: Callable[[], bool] = lambda: False,
     ) -> None:
         self._registry = CollectorRegistry(auto_describe=False)
-        self._registry.register(_VipCollector(snapshot, to_wall, summary))
+        self._registry.register(_VipCollector(snapshot, to_wall, observer, summary))
         if status is not None:
             self._registry.register(_ExporterCollector(status, to_wall))
 
@@ -107,9 +110,12 @@ class Exposition:
 
 
 class _VipCollector(Collector):
-    def __init__(self, snapshot: Callable[[], Snapshot], to_wall: ToWall, summary: Callable[[], bool]) -> None:
+    def __init__(
+        self, snapshot: Callable[[], Snapshot], to_wall: ToWall, observer: str, summary: Callable[[], bool]
+    ) -> None:
         self._snapshot = snapshot
         self._to_wall = to_wall
+        self._observer = observer
         self._summary = summary
 
     def collect(self) -> Iterable[Family]:
@@ -122,8 +128,13 @@ class _VipCollector(Collector):
                 if name in families:
                     families[name].add_metric([address, *labels], value)
         yield from families.values()
-        for metric, distribution in zip(FLEET_METRICS, (snapshot.handover, snapshot.annotation_lag), strict=True):
-            yield _histogram_family(metric, distribution)
+        node_macs, handover, annotation_lag = FLEET_METRICS
+        nodes = _family(node_macs)
+        for known in snapshot.node_macs:
+            nodes.add_metric((known.node, known.mac, known.device), 1)
+        yield nodes
+        yield _histogram_family(handover, snapshot.handover)
+        yield _histogram_family(annotation_lag, snapshot.annotation_lag)
 
     def _rows(self, vip: VipSnapshot, *, summary: bool) -> Rows:
         """All series of one VIP, without the label `vip` that comes first in each."""
@@ -144,10 +155,11 @@ class _VipCollector(Collector):
         for source in vip.sources:
             yield "vip_source_holder_info", (source.source, source.node, source.mac), 1
         yield "vip_moves_total", (), vip.moves
-        naming = {source.source for source in vip.sources}
+        # Where there is no Lease, or what is bound cannot be told, that source has nothing to count.
+        mute = {Source.LEASE} if vip.lease is None else set()
+        mute |= {Source.LOCAL} if vip.bound is None else set()
         for source_name, moves in vip.source_moves.items():
-            # Lease and bound addresses count from when there are any.
-            if source_name in WATCHED or source_name in naming or moves:
+            if source_name not in mute or moves:
                 yield "vip_source_moves_total", (source_name,), moves
         yield "vip_mac_changes_total", (), vip.mac_changes
         yield "vip_contests_total", (), vip.contests
@@ -179,6 +191,14 @@ class _VipCollector(Collector):
             yield "vip_intent_stale", (), float(vip.intent_stale)
         if vip.last_handover is not None:
             yield "vip_last_handover_seconds", (), vip.last_handover / SECOND
+        if vip.lease is not None:
+            if vip.lease.transitions is not None:
+                yield "vip_lease_transitions_total", (), vip.lease.transitions
+            if vip.lease.expires is not None:
+                yield "vip_lease_expiry_timestamp_seconds", (), time(vip.lease.expires)
+        if vip.bound is not None:
+            for device in vip.bound or ("",):
+                yield "vip_bound", (self._observer, device), float(bool(device))
 
 
 class _ExporterCollector(Collector):
@@ -226,6 +246,8 @@ class _ExporterCollector(Collector):
             yield "vip_exporter_reconciles_total", (result,), number
         for event, number in status.log_suppressed.items():
             yield "vip_exporter_log_suppressed_total", (event,), number
+        if status.state_file_up is not None:
+            yield "vip_exporter_state_file_up", (), float(status.state_file_up)
         if status.config_reloaded is not None:
             yield "vip_exporter_config_last_reload_successful", (), float(status.config_reloaded)
         if status.config_reloaded_at is not None:

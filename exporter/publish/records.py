@@ -57,7 +57,7 @@ def vip_record(vip: VipSnapshot, to_wall: ToWall) -> Record:
     def time(at: Nanoseconds | None) -> str | None:
         return None if at is None else rfc3339(to_wall(at))
 
-    move = vip.last_move
+    move, lease = vip.last_move, vip.lease
     return replay_record(vip) | {
         "holder_source": vip.holder_source and str(vip.holder_source),
         "since": time(vip.holder_since),
@@ -72,6 +72,16 @@ def vip_record(vip: VipSnapshot, to_wall: ToWall) -> Record:
             }
             for source in vip.sources
         ],
+        "lease": lease
+        and {
+            "name": lease.name or None,
+            "holder": lease.holder or None,
+            "fresh": lease.fresh,
+            "expires": time(lease.expires),
+            "acquired": time(lease.acquired),
+            "transitions": lease.transitions,
+        },
+        "bound": None if vip.bound is None else list(vip.bound),
         "last_move": move and {"time": time(move.at), "from": move.origin, "to": move.target},
         "last_announcement": time(vip.last_announcement),
         "period_seconds": vip.period / SECOND,

@@ -3,34 +3,41 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from exporter.publish.catalogue import CATALOGUE, FLEET_METRICS, VIP_METRICS, Type
+from exporter.publish.catalogue import CATALOGUE, VIP_METRICS, Type
 from exporter.publish.metrics import CaptureStatus, ExporterStatus, Exposition, KubernetesStatus
 from exporter.vip.core import Core
 from exporter.vip.histogram import Histogram
 from exporter.vip.model import (
     SECOND,
+    Check,
     IntentFreshness,
     Kind,
     Mac,
     Mode,
     Node,
     NodesSeen,
+    Requirement,
     ServiceIntent,
     ServiceRef,
     ServiceSeen,
     Sighting,
+    Source,
     parse_mac,
 )
+from exporter.vip.snapshot import LeaseState, Mismatch, NodeMac, Snapshot, SourceHolder, VipSnapshot
 
 VIP = ip_address("192.0.2.100")
 VIP6 = ip_address("2001:db8::100")
 A, B = parse_mac("02:00:00:00:00:0a"), parse_mac("02:00:00:00:00:0b")
+LEASE = LeaseState("kube-system/plndr-svcs-lock", "node-2", True, 95 * SECOND, 31 * SECOND, 7)
 
 
 def service(at: int, host: str, *addresses) -> ServiceSeen:
@@ -38,16 +45,35 @@ def service(at: int, host: str, *addresses) -> ServiceSeen:
     return ServiceSeen(at * SECOND, intent)
 
 
-def core_after_a_move() -> Core:
-    """A VIP with everything to say: two sources, nodes, a move with its handover, a mismatch, both probes."""
+def core_after_a_move(vip=VIP, *, until: int = 80) -> Core:
+    """A VIP that moved from node-1 to node-2 with its handover, and a mismatch: the annotation never followed."""
     core = Core(at=0, listening=True, observer="node-1")
     core.observe(NodesSeen(0, (Node("node-1", (ip_address("192.0.2.11"),), (A,)), Node("node-2", (), (B,)))))
-    core.observe(service(0, "node-1"))
-    for second in range(0, 30, 3):
-        core.observe(Sighting(second * SECOND, VIP, Kind.REQUEST, A))
-    for second in range(31, 80, 3):
-        core.observe(Sighting(second * SECOND, VIP, Kind.REPLY, B))
+    core.observe(service(0, "node-1", vip))
+    first, second = (Kind.REQUEST, Kind.REPLY) if vip.version == 4 else (Kind.NA, Kind.NA)
+    for at in range(0, 30, 3):
+        core.observe(Sighting(at * SECOND, vip, first, A))
+    for at in range(31, until, 3):
+        core.observe(Sighting(at * SECOND, vip, second, B))
     return core
+
+
+def with_every_source(snapshot: Snapshot, **said: object) -> Snapshot:
+    """The same with a Lease, an address bound here, every requirement and the nodes' MACs; or with what is `said`."""
+
+    def filled(vip: VipSnapshot) -> VipSnapshot:
+        others = [source for source in vip.sources if source.source in (Source.WIRE, Source.ANNOTATION)]
+        others += [SourceHolder(Source.LEASE, "node-2", "", 31 * SECOND), SourceHolder(Source.LOCAL, "node-1", "", 0)]
+        values = {
+            "sources": tuple(others),
+            "requirements": dict.fromkeys(Requirement, True),
+            "lease": LEASE,
+            "bound": ("mgmt-br",),
+        }
+        return replace(vip, **(values | said))
+
+    macs = (NodeMac("node-1", "02:00:00:00:00:0a", "mgmt-br"), NodeMac("node-2", "02:00:00:00:00:0b", ""))
+    return replace(snapshot, vips=tuple(filled(vip) for vip in snapshot.vips), node_macs=macs)
 
 
 def status() -> ExporterStatus:
@@ -60,19 +86,27 @@ def status() -> ExporterStatus:
         reconciles={"success": 3, "error": 0},
         reconcile_duration=duration.distribution(),
         log_suppressed={"probe_seen": 4},
+        state_file_up=True,
         config_reloaded=True,
         config_reloaded_at=SECOND,
     )
 
 
-def render(core: Core, *, accept: str = "", summary: bool = False, exporter: bool = True) -> str:
+def render(
+    snapshot: Core | Callable[[], Snapshot], *, accept: str = "", summary: bool = False, exporter: bool = True
+) -> str:
     exposition = Exposition(
-        snapshot=core.snapshot,
+        snapshot=snapshot.snapshot if isinstance(snapshot, Core) else snapshot,
         status=status if exporter else None,
         to_wall=lambda at: at + 1000 * SECOND,
+        observer="node-1",
         summary=lambda: summary,
     )
     return exposition.render(accept)[1].decode()
+
+
+def render_full(core: Core, *, accept: str = "", summary: bool = False, **said: object) -> str:
+    return render(lambda: with_every_source(core.snapshot(), **said), accept=accept, summary=summary)
 
 
 def samples(text: str, name: str) -> dict[tuple[str, ...], float]:
@@ -87,7 +121,7 @@ def samples(text: str, name: str) -> dict[tuple[str, ...], float]:
 
 
 def test_names_types_and_labels_are_those_of_the_catalogue() -> None:
-    families = {family.name: family for family in parse_text(render(core_after_a_move()))}
+    families = {family.name: family for family in parse_text(render_full(core_after_a_move()))}
     for metric in CATALOGUE:
         family = families.pop(metric.name.removesuffix("_total") if metric.type is Type.COUNTER else metric.name)
         assert family.type == metric.type
@@ -100,7 +134,7 @@ def test_names_types_and_labels_are_those_of_the_catalogue() -> None:
 
 def test_both_formats_are_valid_and_say_the_same() -> None:
     core = core_after_a_move()
-    openmetrics = render(core, accept="application/openmetrics-text; version=1.0.0")
+    openmetrics = render_full(core, accept="application/openmetrics-text; version=1.0.0")
     assert openmetrics.endswith("# EOF\n")
     assert "_created" not in openmetrics
 
@@ -111,7 +145,7 @@ def test_both_formats_are_valid_and_say_the_same() -> None:
             for sample in family.samples
         }
 
-    assert values(parse_openmetrics(openmetrics)) == values(parse_text(render(core)))
+    assert values(parse_openmetrics(openmetrics)) == values(parse_text(render_full(core)))
 
 
 def test_a_moved_vip() -> None:
@@ -152,7 +186,9 @@ def test_from_the_start_counters_states_and_checks_are_0_and_the_rest_is_absent(
     core.watch(VIP)
     text = render(core, exporter=False)
     present = {sample.name for family in parse_text(text) for sample in family.samples if "vip" in sample.labels}
-    assert present == {metric.name for metric in VIP_METRICS if metric.type is Type.COUNTER} | {
+    counters = {metric.name for metric in VIP_METRICS if metric.type is Type.COUNTER}
+    # The Lease's own count is not ours to begin at 0.
+    assert present == counters - {"vip_lease_transitions_total"} | {
         "vip_info",
         "vip_state",
         "vip_mismatch",
@@ -160,30 +196,83 @@ def test_from_the_start_counters_states_and_checks_are_0_and_the_rest_is_absent(
         "vip_announcement_period_seconds",
     }
     assert samples(text, "vip_state")["unknown",] == 1
-    for metric in VIP_METRICS:
-        if metric.type is Type.COUNTER:
-            assert set(samples(text, metric.name).values()) == {0}, metric.name
-    for metric in FLEET_METRICS:
-        assert f"{metric.name}_count 0.0" in text
+    for name in counters & present:
+        assert set(samples(text, name).values()) == {0}, name
+    assert samples(text, "vip_source_moves_total").keys() == {("wire",), ("annotation",)}
+    for name in ("vip_handover_seconds", "vip_annotation_lag_seconds"):
+        assert f"{name}_count 0.0" in text
 
 
-@pytest.mark.parametrize(("summary", "most"), [(False, 45), (True, 12)])
-@pytest.mark.parametrize("vip", [VIP, VIP6], ids=["IPv4", "IPv6"])
-def test_series_per_vip_are_bounded(vip, summary, most) -> None:
-    """Two claimants and every source that is watched: at most 45 series; 12 in summary, with every mismatch at 1."""
-    core = Core(at=0, listening=True, observer="node-1")
-    core.observe(NodesSeen(0, (Node("node-1", (ip_address("192.0.2.11"),), (A,)), Node("node-2", (), (B,)))))
-    core.observe(service(0, "node-1", vip))
-    kind = Kind.REQUEST if vip.version == 4 else Kind.NA
-    for second in range(0, 80, 3):
-        core.observe(Sighting(second * SECOND, vip, kind, A if second < 30 else B))
-    per_vip = Counter(
-        sample.labels["vip"]
-        for family in parse_text(render(core, summary=summary))
-        for sample in family.samples
-        if "vip" in sample.labels
+LEASE_CASES: dict[str, tuple[LeaseState | None, dict, dict]] = {
+    "none is known": (None, {}, {}),
+    "renewed": (LEASE, {(): 7}, {(): 1095}),
+    "it changes hands": (replace(LEASE, holder=""), {(): 7}, {(): 1095}),
+    "expired": (replace(LEASE, fresh=False), {(): 7}, {(): 1095}),
+    "of the intent file": (LeaseState("", "node-2", True, None, None, None), {}, {}),
+}
+
+
+@pytest.mark.parametrize(("lease", "transitions", "expiry"), LEASE_CASES.values(), ids=LEASE_CASES)
+def test_a_lease_shows_its_own_count_and_when_it_expires(lease, transitions, expiry) -> None:
+    text = render_full(core_after_a_move(), lease=lease)
+    assert samples(text, "vip_lease_transitions_total") == transitions
+    assert samples(text, "vip_lease_expiry_timestamp_seconds") == expiry
+    assert (("lease",) in samples(text, "vip_source_moves_total")) is (lease is not None)
+
+
+BOUND_CASES: dict[str, tuple[tuple[str, ...] | None, dict]] = {
+    "cannot be told": (None, {}),
+    "not bound": ((), {("node-1", ""): 0}),
+    "bound": (("mgmt-br",), {("node-1", "mgmt-br"): 1}),
+    "bound twice": (("mgmt-br", "vip-0a1b2c3d"), {("node-1", "mgmt-br"): 1, ("node-1", "vip-0a1b2c3d"): 1}),
+}
+
+
+@pytest.mark.parametrize(("bound", "series"), BOUND_CASES.values(), ids=BOUND_CASES)
+def test_where_the_address_is_bound(bound, series) -> None:
+    """One series for each interface; 0 without a device where there is none; absent where nobody can tell."""
+    text = render_full(core_after_a_move(), bound=bound)
+    assert samples(text, "vip_bound") == series
+    assert (("local",) in samples(text, "vip_source_moves_total")) is (bound is not None)
+
+
+def test_the_macs_of_the_nodes() -> None:
+    text = render_full(core_after_a_move())
+    assert 'vip_node_mac_info{device="mgmt-br",holder="node-1",mac="02:00:00:00:00:0a"} 1.0' in text
+    assert 'vip_node_mac_info{device="",holder="node-2",mac="02:00:00:00:00:0b"} 1.0' in text
+    assert text.count("vip_node_mac_info{") == 2
+
+
+@pytest.mark.parametrize(("up", "line"), [(None, None), (True, "1.0"), (False, "0.0")])
+def test_the_state_file_is_absent_where_none_is_configured(up, line) -> None:
+    exposition = Exposition(
+        snapshot=core_after_a_move().snapshot, status=lambda: ExporterStatus(state_file_up=up), to_wall=lambda at: at
     )
-    assert 0 < per_vip[str(vip)] <= most
+    lines = exposition.render("")[1].decode().splitlines()
+    found = [text.partition(" ")[2] for text in lines if text.startswith("vip_exporter_state_file_up ")]
+    assert found == ([line] if line else [])
+
+
+@pytest.mark.parametrize(("vip", "full"), [(VIP, 52), (VIP6, 50)], ids=["IPv4", "IPv6"])
+def test_series_per_vip_when_every_source_speaks(vip, full) -> None:
+    """One Service, one claimant, one interface, a move behind it: this is all that a VIP can show, and it shows it."""
+    core = core_after_a_move(vip, until=31 + 700)  # the old holder's slot is free after ten minutes
+    assert series_of(vip, render_full(core)) == full
+
+
+@pytest.mark.parametrize("vip", [VIP, VIP6], ids=["IPv4", "IPv6"])
+def test_series_per_vip_in_summary(vip) -> None:
+    """At most 12, even with every check failing at once."""
+    core = core_after_a_move(vip)
+    every = tuple(Mismatch(check, 0) for check in Check)
+    assert series_of(vip, render_full(core, summary=True, mismatches=every)) == 12
+
+
+def series_of(vip, text: str) -> int:
+    series = Counter(
+        sample.labels["vip"] for family in parse_text(text) for sample in family.samples if "vip" in sample.labels
+    )
+    return series[str(vip)]
 
 
 def test_a_flood_adds_at_most_16_claimants() -> None:
