@@ -25,7 +25,7 @@ are served, text and OpenMetrics; there are no `_created` series. This page is g
 - Several exporters hear the same broadcasts, not always all of them. Over observers, take the increase of a counter
   per series first and then the maximum; the minimum of requirements; for the states `silent` and `unknown` the
   majority; the maximum of the other states and of mismatches. Never join on a raw `_info` series of several observers.
-- A VIP of one Service has at most 52 series while one MAC claims it and every source speaks; a flood of claimants adds up to 15.
+- A VIP of one Service has at most 52 series while one MAC claims it and every source speaks; others add up to 15.
   With `--metrics.detail=summary` it has at most 12, of the metrics marked *summary* below: its present state and its
   present mismatches only.
 """

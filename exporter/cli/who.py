@@ -147,15 +147,22 @@ def _detail(seen: Look, vip: VipSnapshot, source: Source, said: SourceHolder | N
             return f"{mac}announced {ago(now - vip.last_announcement)} ago"
         case Source.LEASE:
             if vip.lease is None:
-                return "not available" if Source.ANNOTATION in seen.lacking else "no Lease found"
+                return _unheard(seen, "no Lease found")
             if not vip.lease.fresh:
                 return f"{vip.lease.name}, EXPIRED; it named {vip.lease.holder or 'nobody'}"
             return f"{vip.lease.name}".strip() if vip.lease.holder else f"{vip.lease.name}, names nobody"
         case Source.ANNOTATION:
             if said is None:
-                return "not available" if source in seen.lacking else "names nobody"
+                return _unheard(seen, "names nobody")
             return "kube-vip.io/vipHost" + ("" if _counts(vip, said) else ", a leftover")
         case Source.LOCAL:
             if vip.bound is None:
                 return "not available"
             return f"bound on {', '.join(vip.bound)}" if vip.bound else f"not bound on {seen.observer}"
+
+
+def _unheard(seen: Look, otherwise: str) -> str:
+    """Why nothing from Kubernetes is known, or else what that means."""
+    if Source.ANNOTATION in seen.lacking:
+        return "not available"
+    return otherwise if seen.cluster is not None else "not asked for"
