@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 
 from exporter.cluster.intent_file import IntentFile, Plan
 from exporter.vip.core import Core
-from exporter.vip.model import Input, IPAddress, Nanoseconds, ServiceGone, ServiceSeen, Sighting
+from exporter.vip.model import Input, IPAddress, Nanoseconds, NeighbourSeen, Sighting
 from exporter.vip.snapshot import Event, Snapshot
 from exporter.wire.capture_file import CaptureFile
 from exporter.wire.decode import Decoder, IgnoreReason
+from exporter.wire.neighbours import Neighbours
 
 REPORT_EVERY = 4096
 """Packets between two reports of progress."""
@@ -44,7 +45,8 @@ def replay(
 
     Args:
         path: the file; `-`: standard input.
-        vips: the addresses to watch; none: those of the intent file and every address that anyone announces.
+        vips: the addresses to watch; none: those of the intent file and every address that anyone announces, but for
+            those that the intent file knows as nodes' own.
         intent: what Kubernetes said meanwhile.
         period: announcement period of all VIPs; None: learned.
         progress: hears how many bytes are done, and of how many (None: not known).
@@ -57,7 +59,10 @@ def replay(
     if intent is not None:
         wanted = [entry for entry in intent.entries if not vips or set(entry.said.addresses) & set(vips)]
         intent = replace(intent, entries=tuple(wanted))
-        decoder.watch(start | {address: entry.vlan for entry in wanted for address in entry.said.addresses})
+        decoder.watch(
+            start | {address: entry.vlan for entry in wanted for address in entry.said.addresses},
+            frozenset(address for node in intent.nodes or () for address in node.addresses),
+        )
     ignored: Counter[IgnoreReason] = Counter()
     run: _Run | None = None
     packets, first, now = 0, 0, 0
@@ -71,11 +76,13 @@ def replay(
             if packets % REPORT_EVERY == 0:
                 progress(capture.consumed, capture.size)
             run.catch_up(now)
-            if isinstance(outcome, Sighting):
+            if isinstance(outcome, NeighbourSeen):
+                outcome = run.neighbours.judge(outcome, now)  # noqa: PLW2901 - what comes of it in the end
+            if isinstance(outcome, IgnoreReason):
+                ignored[outcome] += 1
+            else:
                 # A frame that is older than one before it counts as seen now.
                 run.observe(outcome if outcome.at == now else replace(outcome, at=now))
-            else:
-                ignored[outcome] += 1
         run = run or _Run(now, decoder, vips, intent, period)
         run.events += run.core.tick(now)
         progress(capture.consumed, capture.size)
@@ -103,7 +110,9 @@ class _Run:
     ) -> None:
         self.core = Core(at=start, listening=True, discover=not vips, period=period)
         self.events: list[Event] = []
+        self.neighbours = Neighbours()
         self._decoder = decoder
+        self._generation = self.core.generation
         for address in vips:
             self.core.watch(address)
         plan = intent.plan(start=start) if intent else Plan((), ())
@@ -118,5 +127,8 @@ class _Run:
 
     def observe(self, event: Input) -> None:
         self.events += self.core.observe(event)
-        if isinstance(event, ServiceSeen | ServiceGone):
-            self._decoder.watch(self.core.watched())
+        # What a frame makes known, the decoder has found out by itself.
+        if not isinstance(event, Sighting | NeighbourSeen) and self.core.generation != self._generation:
+            self._generation = self.core.generation
+            self._decoder.watch(self.core.watched(), self.core.neighbours())
+            self.neighbours.keep(self.core.neighbours())

@@ -13,41 +13,19 @@ import socket
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from exporter.cluster.errors import ClusterError, ConfigurationError, Reason, status_reason
+from exporter.cluster.target import Target
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of one list, or of one line of a watch; a server that sends more is not believed."""
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
-API_ROOTS: Mapping[str, str] = {"services": "/api/v1"}
-"""By resource: the path of its API group and version."""
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What is listed and watched: one object by name, or (name empty) all in a namespace, or (both empty) all."""
-
-    resource: str
-    namespace: str = ""
-    name: str = ""
-
-    def __str__(self) -> str:
-        return "/".join(filter(None, (self.namespace, self.name))) or self.resource
-
-    @property
-    def path(self) -> str:
-        namespace = f"/namespaces/{self.namespace}" if self.namespace else ""
-        return f"{API_ROOTS[self.resource]}{namespace}/{self.resource}"
-
-    @property
-    def selector(self) -> str | None:
-        """RBAC that is limited to resourceNames permits list and watch only with the name in a field selector."""
-        return f"metadata.name={self.name}" if self.name else None
+MOST_IDLE_CONNECTIONS = 64
+"""Each watch has one of its own. The library keeps ten, and complains at every one more."""
 
 
 def find_configuration(explicit: str = "") -> str:
@@ -227,6 +205,7 @@ def _configure(source: str) -> Any:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.retries = False
     configuration.keep_alive = True
+    configuration.connection_pool_maxsize = MOST_IDLE_CONNECTIONS
     _strip_tokens(configuration)
     return configuration
 

@@ -6,12 +6,10 @@ Annotations as kube-vip 0.6.0 to 1.2.3 reads and writes them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from ipaddress import IPv6Address, ip_address
-from typing import Any
+from dataclasses import dataclass
 
-from exporter.vip.model import IPAddress, Mac, Mode, ServiceIntent, ServiceRef, parse_mac
+from exporter.cluster.fields import MOST_ADDRESSES, Json, Key, Problem, Reader
+from exporter.vip.model import IPAddress, Mode, ServiceIntent, ServiceRef
 
 PREFIX = "kube-vip.io/"
 LOAD_BALANCER_IPS = PREFIX + "loadbalancerIPs"
@@ -19,115 +17,24 @@ REQUESTED_IP = PREFIX + "requestedIP"
 VIP_HOST = PREFIX + "vipHost"
 HWADDR = PREFIX + "hwaddr"
 IGNORE = PREFIX + "ignore"
+LEASE_NAME = PREFIX + "leaseName"
+CLASS = PREFIX + "kube-vip-class"
 SPEC_IP = "spec.loadBalancerIP"
 STATUS_IP = "status.loadBalancer.ingress[].ip"
 
-LONGEST_HOST = 253
-"""Characters in a DNS name (RFC 1035)."""
-MOST_ADDRESSES = 16
-MOST_PROBLEMS = 16
-LONGEST_LIST = 1024
-LONGEST_SHOWN = 64
-
-Json = Mapping[str, Any]
-
 
 @dataclass(frozen=True, slots=True)
-class Problem:
-    """Something in a Service that could not be used."""
+class Service:
+    """A Service, and what it says of its VIPs."""
 
-    where: str
-    """The annotation's key, or the path of the field."""
-    value: str
-    """What stands there, shortened and printable."""
-    remedy: str
-
-
-@dataclass(frozen=True, slots=True)
-class _Reader:
-    """Reads fields that may hold anything, and collects what is wrong with them."""
-
-    problems: list[Problem] = field(default_factory=list)
-
-    def complain(self, where: str, value: object, remedy: str) -> None:
-        if len(self.problems) < MOST_PROBLEMS:
-            self.problems.append(Problem(where, _shown(value), remedy))
-
-    def mapping(self, parent: Json, key: str, where: str) -> Json:
-        value = parent.get(key)
-        if value is None or isinstance(value, Mapping):
-            return value or {}
-        self.complain(where, value, "must be an object")
-        return {}
-
-    def text(self, parent: Json, key: str, where: str) -> str:
-        """A field's text without the space around it; empty where absent or unusable."""
-        value = parent.get(key)
-        if value is None:
-            return ""
-        if not isinstance(value, str):
-            self.complain(where, value, "must be a string")
-            return ""
-        value = value.strip()
-        if not value.isprintable():
-            self.complain(where, value, "remove the control characters")
-            return ""
-        return value
-
-    def addresses(self, text: str, where: str) -> tuple[IPAddress, ...]:
-        """The usable addresses of a comma-separated list, each once, `0.0.0.0` and `::` (DHCP) included."""
-        if len(text) > LONGEST_LIST:
-            self.complain(where, text, f"shorten it to {LONGEST_LIST} characters")
-            return ()
-        found: list[IPAddress] = []
-        for part in filter(None, map(str.strip, text.split(","))):
-            address = self.address(part, where)
-            if address is not None and address not in found:
-                found.append(address)
-        if len(found) > MOST_ADDRESSES:
-            self.complain(where, text, f"only the first {MOST_ADDRESSES} addresses are used")
-        return tuple(found[:MOST_ADDRESSES])
-
-    def address(self, text: str, where: str) -> IPAddress | None:
-        try:
-            address = canonical(text)
-        except ValueError:
-            self.complain(where, text, "write a plain IPv4 or IPv6 address, without prefix length or zone")
-            return None
-        if address.is_multicast or address.is_loopback:
-            self.complain(where, text, "a VIP is a unicast address that others can reach")
-            return None
-        return address
-
-    def mac(self, text: str, where: str) -> Mac | None:
-        if not text:
-            return None
-        try:
-            mac = parse_mac(text[:LONGEST_SHOWN])
-        except ValueError:
-            self.complain(where, text, "write six groups of two hexadecimal digits, like 52:54:00:12:34:56")
-            return None
-        if mac[0] & 1 or not any(mac):
-            self.complain(where, text, "a VIP's MAC is a unicast address and not all zeros")
-            return None
-        return mac
+    intent: ServiceIntent
+    lease: Key | None = None
+    """The Lease that it names for its election (annotation `leaseName`, kube-vip 1.0 and later)."""
+    handled: bool = True
+    """kube-vip handles it; or did, and what it wrote is still there though the type has changed."""
 
 
-def canonical(text: str) -> IPAddress:
-    """Read an address. One that maps IPv4 into IPv6 is the IPv4 address.
-
-    Raises:
-        ValueError: it is no address, or carries a zone id, which means nothing on another host.
-    """
-    if "%" in text:
-        raise ValueError(f"{text!r} has a zone id")
-    address = ip_address(text)
-    if isinstance(address, IPv6Address) and address.ipv4_mapped is not None:
-        return address.ipv4_mapped
-    return address
-
-
-def read_service(service: ServiceRef, obj: Json) -> tuple[ServiceIntent, tuple[Problem, ...]]:
+def read_service(key: Key, obj: Json) -> tuple[Service, tuple[Problem, ...]]:
     """What a Service says, and what of it could not be used. Never raises.
 
     The mode is DHCP where `loadbalancerIPs` (or, without it, `spec.loadBalancerIP`) is an unspecified address,
@@ -143,18 +50,18 @@ def read_service(service: ServiceRef, obj: Json) -> tuple[ServiceIntent, tuple[P
     What kube-vip left behind from an earlier DHCP mode (`hwaddr`, `requestedIP`) says nothing on a static Service.
     A Service that kube-vip is told to ignore has no address in force.
     """
-    reader = _Reader()
-    annotations = reader.mapping(reader.mapping(obj, "metadata", "metadata"), "annotations", "metadata.annotations")
+    reader = Reader()
+    annotations = reader.within(obj, "metadata", "annotations")
     spec = reader.mapping(obj, "spec", "spec")
     load_balancer = reader.text(spec, "type", "spec.type") == "LoadBalancer"
     if _ignored(reader, annotations):
-        intent = ServiceIntent(service=service, addresses=(), load_balancer=load_balancer)
-        return intent, tuple(reader.problems)
+        ignored = ServiceIntent(service=ServiceRef(*key), addresses=(), load_balancer=load_balancer)
+        return Service(ignored, handled=False), tuple(reader.problems)
 
     wanted = reader.addresses(reader.text(annotations, LOAD_BALANCER_IPS, LOAD_BALANCER_IPS), LOAD_BALANCER_IPS)
     in_spec = reader.addresses(reader.text(spec, "loadBalancerIP", SPEC_IP), SPEC_IP)
     in_status = _status_addresses(reader, obj)
-    vip_host = _vip_host(reader, annotations)
+    vip_host = reader.host(annotations, VIP_HOST, VIP_HOST)
 
     declared = wanted or in_spec
     hwaddr = None
@@ -170,43 +77,39 @@ def read_service(service: ServiceRef, obj: Json) -> tuple[ServiceIntent, tuple[P
         addresses = wanted or in_status or in_spec
         mode = Mode.STATIC if addresses else Mode.UNKNOWN
     intent = ServiceIntent(
-        service=service,
+        service=ServiceRef(*key),
         addresses=addresses,
         mode=mode,
         vip_host=vip_host,
         hwaddr=hwaddr,
         load_balancer=load_balancer,
     )
-    return intent, tuple(reader.problems)
+    service = Service(
+        intent,
+        lease=reader.reference(reader.text(annotations, LEASE_NAME, LEASE_NAME), LEASE_NAME, namespace=key.namespace),
+        handled=_handled(reader, annotations, spec, load_balancer=load_balancer),
+    )
+    return service, tuple(reader.problems)
 
 
-def _ignored(reader: _Reader, annotations: Json) -> bool:
+def _ignored(reader: Reader, annotations: Json) -> bool:
     value = reader.text(annotations, IGNORE, IGNORE).lower()
     if value not in ("", "true", "false"):
         reader.complain(IGNORE, value, 'write "true" or "false"; it is taken as "false"')
     return value == "true"
 
 
-def _vip_host(reader: _Reader, annotations: Json) -> str:
-    value = reader.text(annotations, VIP_HOST, VIP_HOST)
-    if len(value) > LONGEST_HOST:
-        reader.complain(VIP_HOST, value, f"a node name has at most {LONGEST_HOST} characters; the rest is cut off")
-    return value[:LONGEST_HOST].strip()
+def _handled(reader: Reader, annotations: Json, spec: Json, *, load_balancer: bool) -> bool:
+    """Whether it is kube-vip's among all Services. Another implementation's has a class that is not kube-vip's."""
+    if load_balancer:
+        return reader.text(spec, "loadBalancerClass", "spec.loadBalancerClass") in ("", CLASS)
+    return LOAD_BALANCER_IPS in annotations or VIP_HOST in annotations
 
 
-def _status_addresses(reader: _Reader, obj: Json) -> tuple[IPAddress, ...]:
-    status = reader.mapping(obj, "status", "status")
-    entries = reader.mapping(status, "loadBalancer", "status.loadBalancer").get("ingress")
-    if entries is None:
-        return ()
-    if not isinstance(entries, list):
-        reader.complain("status.loadBalancer.ingress", entries, "must be a list")
-        return ()
+def _status_addresses(reader: Reader, obj: Json) -> tuple[IPAddress, ...]:
+    status = reader.within(obj, "status", "loadBalancer")
     found: dict[IPAddress, None] = {}
-    for entry in entries[:MOST_ADDRESSES]:
-        if not isinstance(entry, Mapping):
-            reader.complain("status.loadBalancer.ingress[]", entry, "must be an object")
-            continue
+    for entry in reader.items(status, "ingress", "status.loadBalancer.ingress")[:MOST_ADDRESSES]:
         text = reader.text(entry, "ip", STATUS_IP)
         address = reader.address(text, STATUS_IP) if text else None
         if address is not None and not address.is_unspecified:
@@ -214,12 +117,12 @@ def _status_addresses(reader: _Reader, obj: Json) -> tuple[IPAddress, ...]:
     return tuple(found)
 
 
-def _requested(reader: _Reader, annotations: Json) -> tuple[IPAddress, ...]:
+def _requested(reader: Reader, annotations: Json) -> tuple[IPAddress, ...]:
     text = reader.text(annotations, REQUESTED_IP, REQUESTED_IP)
     return tuple(address for address in reader.addresses(text, REQUESTED_IP) if not address.is_unspecified)
 
 
-def _compare_requested(reader: _Reader, annotations: Json, in_status: tuple[IPAddress, ...]) -> None:
+def _compare_requested(reader: Reader, annotations: Json, in_status: tuple[IPAddress, ...]) -> None:
     """A lease that drifted away from what was asked for: not unusable, but somebody should know."""
     if not in_status:
         return
@@ -227,12 +130,3 @@ def _compare_requested(reader: _Reader, annotations: Json, in_status: tuple[IPAd
     if requested and set(requested) != set(in_status):
         remedy = "it differs from the status, which stands; check the DHCP reservation"
         reader.complain(REQUESTED_IP, ",".join(map(str, requested)), remedy)
-
-
-def _shown(value: object) -> str:
-    """A value for a log line: short, printable, and never expensive to make."""
-    if isinstance(value, str):
-        text = value[:LONGEST_SHOWN] + ("…" if len(value) > LONGEST_SHOWN else "")
-    else:
-        text = f"({type(value).__name__})"
-    return "".join(character if character.isprintable() else "�" for character in text)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 
-from exporter.cluster.intent import canonical
+from exporter.cluster.fields import canonical, moment
 from exporter.vip.model import SECOND, IPAddress, Mac, Mode, Nanoseconds, ServiceRef, parse_mac
 
 WALL_FROM = 10**8
@@ -39,19 +38,13 @@ def at(text: str) -> At:
     try:
         number = Decimal(text.replace("_", ""))
     except InvalidOperation:
-        return At(_moment(text), wall=True)
+        try:
+            return At(moment(text), wall=True)
+        except ValueError:
+            raise ValueError("no such time; write one like 2026-01-31T08:00:00Z (without a zone it is UTC)") from None
     if not number.is_finite() or not 0 <= number < WALL_TO:
         raise ValueError("write seconds since the start, Unix time in seconds, or a time like 2026-01-31T08:00:00Z")
     return At(int(number * SECOND), wall=number >= WALL_FROM)
-
-
-def _moment(text: str) -> Nanoseconds:
-    try:
-        moment = datetime.fromisoformat(text.strip().upper())
-        since = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise ValueError("no such time; write one like 2026-01-31T08:00:00Z (without a zone it is UTC)") from None
-    return (since.days * 86400 + since.seconds) * SECOND + since.microseconds * 1000
 
 
 def address(text: str) -> IPAddress:

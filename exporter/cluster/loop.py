@@ -2,24 +2,27 @@
 
 List, then watch from the version listed; a watch that ends in order is resumed; one whose version is too old (410)
 is followed by a list; after any other failure comes a pause that grows from one failure to the next, then a list.
-The thread ends only by `stop`; an unexpected error is counted, logged, and treated as a failure.
+Or only list, again and again. The thread ends only by `stop`; an unexpected error is counted, logged, and treated as
+a failure. No object is kept here: what is reported is what the server said, and others see what is new in it.
 """
 
 from __future__ import annotations
 
 import random
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Generic
 
 from exporter import log
 from exporter.clock import Clock
-from exporter.cluster.client import Answer, Client, Target
+from exporter.cluster.client import Answer, Client
 from exporter.cluster.errors import ClusterError, Reason, status_reason
-from exporter.cluster.intent import Problem
-from exporter.cluster.kinds import Key, Kind, T
-from exporter.vip.model import SECOND, Input, Nanoseconds
+from exporter.cluster.fields import Key, Problem
+from exporter.cluster.kinds import Kind
+from exporter.cluster.target import Report, T_co, Target
+from exporter.vip.model import SECOND, Nanoseconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,53 +42,77 @@ class Timing:
     """The least time from one watch to the next, lest a server that ends each at once is asked without pause."""
     stale_after: float = 60.0
     """Intent is stale when the server has said nothing for so long."""
+    current_for: float = 15.0
+    """Kubernetes is taken to answer at present for so long after it last said anything."""
+    pulse: float = 10.0
+    """After so long without a word it is asked something small."""
+    doubt: float = 2.0
+    """So long before a Lease expires it is asked whether it was renewed. A holder that lives renews sooner."""
+    poll: float = 10.0
+    """Between two lists of what is not watched, give or take a fifth."""
     stop: float = 0.9
     """For all threads together to end."""
 
 
-class Loop(Generic[T]):
+class Loop(Generic[T_co]):
     """One thread that follows one target.
 
     Args:
         target: what to list and watch.
         kind: what its objects mean.
-        deliver: called on this thread with what changed.
-        heard: called on this thread after each successful list and each good line of a watch.
+        state: a lock, held while what others see of the loop changes, and while they are told.
+        deliver: called on this thread with every list and every good line of a watch, bookmarks included.
+        failed: called on this thread after a failure.
+        poll: list only, so many seconds apart, give or take a fifth; 0: watch.
     """
 
     def __init__(
         self,
         *,
         target: Target,
-        kind: Kind[T],
+        kind: Kind[T_co],
         client: Client,
         clock: Clock,
         timing: Timing,
-        deliver: Callable[[Sequence[Input]], None],
-        heard: Callable[[], None],
+        state: AbstractContextManager[object],
+        deliver: Callable[[Report[T_co]], None],
+        failed: Callable[[], None],
+        poll: float = 0.0,
     ) -> None:
         self.target = target
         self.up = False
+        """The latest list or watch succeeded."""
+        self.listed = False
+        """A list has succeeded, and what it says was delivered."""
+        self.reason: Reason | None = None
+        """Why it last failed."""
         self.last_heard: Nanoseconds | None = None
         self.errors = dict.fromkeys(Reason, 0)
         self._kind = kind
         self._client = client
         self._clock = clock
         self._timing = timing
+        self._state = state
         self._deliver = deliver
-        self._heard = heard
+        self._tell_failure = failed
+        self._poll = poll
         self._lock = threading.Lock()
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._answer: Answer | None = None
         self._watching = False
         self._began = clock.now()
-        self._objects: Mapping[Key, T] = {}
+        self._there: set[Key] = set()
         self._problems: dict[Key, tuple[Problem, ...]] = {}
         self._failures = 0
         self._failed_stage = ""
         self._logged: Reason | None = None
         self._thread = threading.Thread(target=self._run, name=f"watch {target}", daemon=True)
+
+    @property
+    def found(self) -> int:
+        """The objects of interest that there are."""
+        return len(self._there)
 
     def start(self) -> None:
         self._thread.start()
@@ -126,11 +153,13 @@ class Loop(Generic[T]):
             self._woken.wait(pause)
 
     def _follow(self) -> float:
-        """List and watch until something ends it; returns the seconds to wait before the next list."""
+        """List, and watch until something ends it; returns the seconds to wait before the next list."""
         stage = "list"
         self._began = self._clock.now()
         try:
             version = self._list()
+            if self._poll:
+                return random.uniform(0.8, 1.2) * self._poll
             stage = "watch"
             while not self._woken.is_set():
                 version = self._watch(version)
@@ -141,9 +170,11 @@ class Loop(Generic[T]):
         return 0.0
 
     def _list(self) -> str:
+        asked = self._clock.now()
         version, items = _listed(self._open(self._client.list(self.target), watching=False).read())
-        self._become({key: self._read(key, obj) for key, obj in items.items() if self._concerns(key)})
-        self._listened("list")
+        objects = {key: self._read(key, obj) for key, obj in items.items() if self.target.covers(key)}
+        self._problems = {key: problems for key, problems in self._problems.items() if key in objects}
+        self._report("list", objects, asked)
         return version
 
     def _watch(self, version: str) -> str:
@@ -154,7 +185,6 @@ class Loop(Generic[T]):
         try:
             for line in answer.lines():
                 version = self._take(line) or version
-                self._listened("watch")
         except ClusterError as error:
             # A kick ends the stream anywhere, in the middle of a line too.
             if not self._woken.is_set() or error.reason is Reason.GONE:
@@ -175,9 +205,10 @@ class Loop(Generic[T]):
         return answer
 
     def _take(self, line: Any) -> str | None:
-        """Apply one line of a watch; returns the version it brings."""
+        """Report one line of a watch; returns the version it brings."""
         if not isinstance(line, dict) or not isinstance(obj := line.get("object"), dict):
             raise ClusterError(Reason.MALFORMED, "a line of the watch is no event")
+        objects: dict[Key, T_co | None] = {}
         match line.get("type"):
             case "BOOKMARK":
                 pass
@@ -185,24 +216,24 @@ class Loop(Generic[T]):
                 code = obj.get("code")
                 reason = status_reason(code) if isinstance(code, int) else Reason.MALFORMED
                 raise ClusterError(reason, f"the watch reports {code!r:.20}: {obj.get('message')!r:.200}")
-            case "ADDED" | "MODIFIED" if self._concerns(key := _key(obj)):
-                self._become({**self._objects, key: self._read(key, obj)})
-            case "DELETED" if self._concerns(key := _key(obj)):
-                self._become({other: value for other, value in self._objects.items() if other != key})
+            case "DELETED" if self.target.covers(key := _key(obj)):
+                objects[key] = None
+                self._problems.pop(key, None)
+            # Checked here too: a server may overlook a selector.
+            case "ADDED" | "MODIFIED" if self.target.covers(key := _key(obj)):
+                objects[key] = self._read(key, obj)
             case "ADDED" | "MODIFIED" | "DELETED":
                 pass
             case other:
                 raise ClusterError(Reason.MALFORMED, f"the watch sent an event of type {other!r:.40}")
+        self._report("watch", objects)
         return _version(obj)
 
-    def _concerns(self, key: Key) -> bool:
-        """Checked here too: a server may overlook a selector."""
-        return self.target.namespace in ("", key.namespace) and self.target.name in ("", key.name)
-
-    def _read(self, key: Key, obj: Mapping[str, Any]) -> T:
+    def _read(self, key: Key, obj: Mapping[str, Any]) -> T_co | None:
         value, problems = self._kind.read(key, obj)
-        known = self._problems.get(key, ())
-        self._problems[key] = problems
+        known = self._problems.pop(key, ())
+        if problems:
+            self._problems[key] = problems
         for problem in problems:
             if problem not in known:
                 log.warning(
@@ -215,30 +246,32 @@ class Loop(Generic[T]):
                 )
         return value
 
-    def _become(self, objects: Mapping[Key, T]) -> None:
-        """Tell the core what changed. What could not be delivered counts as not yet changed."""
-        changes = self._kind.changes(self._clock.now(), self._objects, objects)
-        if changes and not self._stopping.is_set():
-            self._deliver(changes)
-        self._objects = objects
-        self._problems = {key: problems for key, problems in self._problems.items() if key in objects}
-
-    def _listened(self, stage: str) -> None:
-        self.last_heard = self._clock.now()
-        self.up = True
+    def _report(self, stage: str, objects: Mapping[Key, T_co | None], asked: Nanoseconds | None = None) -> None:
+        with self._state:
+            if self._stopping.is_set():
+                return
+            if asked is not None:
+                self._there.clear()
+            self._there |= {key for key, value in objects.items() if value is not None}
+            self._there -= {key for key, value in objects.items() if value is None}
+            now = self._clock.now()
+            self.last_heard, self.up = now, True
+            self._deliver(Report(self.target, now, objects, asked))
+            self.listed = self.listed or asked is not None
         self._recovered(stage)
-        self._heard()
 
     def _failed(self, stage: str, error: ClusterError) -> float:
         """Count and log a failure; returns the seconds to wait."""
         if self._stopping.is_set():
             return 0.0
-        self.errors[error.reason] += 1
         self._failures += 1
         self._failed_stage = stage
-        if error.reason is Reason.GONE and self._failures == 1:
-            return 0.0
-        self.up = False
+        with self._state:
+            self.errors[error.reason] += 1
+            if error.reason is Reason.GONE and self._failures == 1:
+                return 0.0
+            self.up, self.reason = False, error.reason
+            self._tell_failure()
         if error.reason is not self._logged:
             self._logged = error.reason
             log.warning(
@@ -280,9 +313,9 @@ def _key(obj: Any) -> Key:
     meta = obj.get("metadata") if isinstance(obj, dict) else None
     if isinstance(meta, dict):
         name, namespace = meta.get("name"), meta.get("namespace", "")
-        if isinstance(name, str) and name and isinstance(namespace, str):
+        if isinstance(name, str) and name and isinstance(namespace, str) and (namespace + name).isprintable():
             return Key(namespace, name)
-    raise ClusterError(Reason.MALFORMED, "an object has no name")
+    raise ClusterError(Reason.MALFORMED, "an object has no usable name")
 
 
 def _version(obj: Any) -> str | None:

@@ -1,22 +1,54 @@
-"""Follows the configured Services of a cluster, tells the core what they say, and says how far that can be believed."""
+"""Follows what matters of a cluster, tells the core what it says, and says how far that can be believed."""
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from exporter import log
 from exporter.clock import Clock
-from exporter.cluster.client import Client, Target
+from exporter.cluster.client import Client
 from exporter.cluster.errors import Reason
-from exporter.cluster.kinds import SERVICES
+from exporter.cluster.freshness import Freshness
+from exporter.cluster.interests import Interests
+from exporter.cluster.join import Join
+from exporter.cluster.kinds import (
+    CONFIGMAPS,
+    DAEMONSETS,
+    LEASES,
+    NODES,
+    SERVICES,
+    Kind,
+    chosen_leases,
+    discovered_services,
+)
+from exporter.cluster.kubevip import Version
 from exporter.cluster.loop import Loop, Timing
-from exporter.vip.model import Input, IntentFreshness, Nanoseconds, ServiceRef, seconds
+from exporter.cluster.target import Report, T, Target
+from exporter.vip.model import Input, Nanoseconds, ServiceRef, seconds
 
-DEFAULT_SERVICES = (ServiceRef("kube-system", "ingress-expose"), ServiceRef("kube-system", "rke2-traefik"))
-"""Where Harvester keeps its management VIP: through 1.8 the first, from 1.9 the second."""
+ALL_LEASES = Target(LEASES.resource)
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStatus:
+    """One thing that is asked of the API server."""
+
+    resource: str
+    object: str
+    """`namespace/name`, or the resource where all of it is asked for."""
+    up: bool
+    """The latest list or watch of it succeeded."""
+    listed: bool
+    """A list of it has succeeded."""
+    found: int
+    """How many objects of interest there are."""
+    reason: str
+    """Why it last failed; empty: it never did."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +59,24 @@ class ClusterStatus:
     """By resource: when a list last succeeded or a line of a watch last came; absent before the first."""
     errors: Mapping[tuple[str, Reason], int]
     """By resource and reason, all reasons from the start."""
+    targets: tuple[TargetStatus, ...]
+    kube_vip_version: Version | None
+    """None while it is not known."""
+    ready: bool
+    """Every target has been listed, or has failed: there is nothing to wait for at first."""
 
 
 class ClusterWatcher:
     """A thread per target, each restarting its own requests; ended by `stop` only.
 
-    Intent is stale when nothing was heard from the server, on some target, for `Timing.stale_after`. A real server
-    sends a bookmark only about once a minute, so silence alone proves nothing: `tick` lists again once three quarters
-    of that time have passed in silence. So a server that answers never makes intent stale, and one that does not,
-    does so on time, even behind a connection that still looks open.
+    The Leases that could decide on a Service follow from the Services, so their threads come and go.
 
     Args:
         kubeconfig: a path; empty: found as `find_configuration` says.
-        services: the Services to follow; those that do not exist are waited for.
+        interests: what to follow.
         clock: the program's clock.
-        deliver: receives what changed, from several threads but never two at a time. It must not call `tick`.
+        deliver: receives what changed, from several threads but never two at a time. It must not call `tick`. What
+            it raises is an error of the request that brought the change, which it is then given again.
     """
 
     def __init__(
@@ -50,47 +85,48 @@ class ClusterWatcher:
         clock: Clock,
         deliver: Callable[[Sequence[Input]], None],
         kubeconfig: str = "",
-        services: Sequence[ServiceRef] = DEFAULT_SERVICES,
+        interests: Interests | None = None,
         timing: Timing | None = None,
     ) -> None:
         self._clock = clock
         self._timing = timing or Timing()
         self._consumer = deliver
-        self._delivering = threading.RLock()
-        self._fresh: bool | None = None
+        self._lock = threading.RLock()
+        """Held while anything below or anything of a loop is used, and while inputs are delivered."""
+        self._unsent: list[Input] = []
         self._stopped = False
-        self._started = clock.now()
+        self._interests = interests or Interests()
+        self._join = Join(self._interests, from_wall=clock.from_wall, doubt=seconds(self._timing.doubt))
+        self._freshness = Freshness(self._timing, started=clock.now())
         self._client = Client(
             kubeconfig=kubeconfig,
             connect=self._timing.connect,
             answer=self._timing.answer,
             quiet=self._timing.quiet,
         )
-        self._loops = [
-            Loop(
-                target=Target(SERVICES.resource, service.namespace, service.name),
-                kind=SERVICES,
-                client=self._client,
-                clock=clock,
-                timing=self._timing,
-                deliver=self._deliver,
-                heard=self._judge_freshness,
-            )
-            for service in services
-        ]
+        self._loops: dict[Target, Loop[object]] = {}
+        self._retired: list[Loop[object]] = []
+        self._past_errors: Counter[tuple[str, Reason]] = Counter()
+        """Those of loops that have ended: a counter never goes back."""
 
     def start(self) -> None:
-        self._started = self._clock.now()
-        for loop in self._loops:
-            loop.start()
+        with self._lock:
+            now = self._clock.now()
+            self._freshness = Freshness(self._timing, started=now)
+            self._follow()
+            self._follow_leases()
+            self._unsent += self._join.begin(now)
+            self._send(now)
 
     def stop(self) -> None:
         """End every thread, in at most `Timing.stop`; nothing is delivered afterwards."""
         self._stopped = True
-        for loop in self._loops:
+        # Without the lock, which a delivery that hangs would keep.
+        loops = [*self._loops.values(), *self._retired]
+        for loop in loops:
             loop.stop()
         until = time.monotonic() + self._timing.stop
-        ended = [loop.join(max(0.0, until - time.monotonic())) for loop in self._loops]
+        ended = [loop.join(max(0.0, until - time.monotonic())) for loop in loops]
         if not all(ended):
             # It waits for an answer's headers; a daemon thread, it ends with that wait or with the program.
             log.debug("Kubernetes watch did not end in time", threads=ended.count(False))
@@ -98,45 +134,146 @@ class ClusterWatcher:
 
     def relist(self) -> None:
         """List everything again now."""
-        for loop in self._loops:
-            loop.kick()
+        with self._lock:
+            for loop in self._loops.values():
+                loop.kick()
 
     def tick(self) -> None:
-        """Judge freshness, and break a silence that has lasted; to be called about once a second."""
-        quiet_since = self._clock.now() - seconds(self._timing.stale_after * 0.75)
-        for loop in self._loops:
-            loop.kick_if_quiet(quiet_since)
-        self._judge_freshness()
+        """Judge what time alone changes, and break a silence that has lasted; to be called about once a second."""
+        with self._lock:
+            now = self._clock.now()
+            for loop in self._loops.values():
+                loop.kick_if_quiet(self._freshness.quiet_since(now))
+            for key in self._join.doubted_leases(now):
+                self._loops[Target(LEASES.resource, *key)].kick()
+            if self._freshness.needs_pulse(now, self._loops.values()):
+                self._ask_something_small()
+            self._unsent += self._join.tick(now)
+            self._send(now)
 
     def status(self) -> ClusterStatus:
-        last_sync: dict[str, Nanoseconds] = {}
-        errors: dict[tuple[str, Reason], int] = {}
-        for loop in self._loops:
-            resource = loop.target.resource
-            if loop.last_heard is not None:
-                last_sync[resource] = max(loop.last_heard, last_sync.get(resource, loop.last_heard))
-            for reason, count in loop.errors.items():
-                errors[resource, reason] = errors.get((resource, reason), 0) + count
-        return ClusterStatus(all(loop.up for loop in self._loops), last_sync, errors)
+        with self._lock:
+            loops = self._loops.values()
+            last_sync: dict[str, Nanoseconds] = {}
+            errors = Counter(self._past_errors)
+            for loop in loops:
+                resource = loop.target.resource
+                if loop.last_heard is not None:
+                    last_sync[resource] = max(loop.last_heard, last_sync.get(resource, loop.last_heard))
+                for reason, count in loop.errors.items():
+                    errors[resource, reason] += count
+            return ClusterStatus(
+                up=all(loop.up for loop in loops),
+                last_sync=last_sync,
+                errors=errors,
+                targets=tuple(map(_target_status, loops)),
+                kube_vip_version=self._join.version,
+                ready=all(loop.listed or loop.reason is not None for loop in loops),
+            )
 
-    def _deliver(self, inputs: Sequence[Input]) -> None:
-        with self._delivering:
-            if not self._stopped:
-                self._consumer(inputs)
+    # --- which targets ------------------------------------------------------------------------------------------------
 
-    def _judge_freshness(self) -> None:
-        """Deliver a change of freshness. The first verdict waits for every target, or for the time to run out."""
-        with self._delivering:
-            now = self._clock.now()
-            oldest = now - seconds(self._timing.stale_after)
-            if all(loop.last_heard is not None and loop.last_heard >= oldest for loop in self._loops):
-                fresh = True
-            elif self._fresh is None and self._started >= oldest:
-                return
+    def _follow(self) -> None:
+        """Follow what is followed to the end."""
+        interests, join = self._interests, self._join
+        if interests.discover:
+            kind = discovered_services(include=interests.include, exclude=interests.exclude)
+            self._add(Target(kind.resource), kind, join.take_services)
+        else:
+            for ref in interests.services:
+                self._add(_named(SERVICES, ref), SERVICES, join.take_services)
+        for ref in interests.daemonsets:
+            self._add(_named(DAEMONSETS, ref), DAEMONSETS, join.take_daemonsets)
+        if interests.configmap is not None:
+            self._add(_named(CONFIGMAPS, interests.configmap), CONFIGMAPS, join.take_wishes)
+        self._add(Target(NODES.resource), NODES, join.take_nodes)
+
+    def _follow_leases(self) -> None:
+        """Follow the Leases that are wanted now, and no others."""
+        wanted = {Target(LEASES.resource, *key) for key in self._join.watched_leases}
+        if self._join.polled_leases:
+            wanted.add(ALL_LEASES)
+        there = {target for target in self._loops if target.resource == LEASES.resource}
+        for target in there - wanted:
+            self._retire(self._loops.pop(target))
+        for target in sorted(wanted - there, key=str):
+            if target == ALL_LEASES:
+                kind = chosen_leases(lambda: self._join.polled_leases)
+                self._add(target, kind, self._join.take_leases, poll=self._timing.poll)
             else:
-                fresh = False
-            if fresh is not self._fresh:
-                self._fresh = fresh
-                if not fresh:
-                    log.warning("Kubernetes has not answered, what it said is stale")
-                self._deliver([IntentFreshness(now, fresh)])
+                self._add(target, LEASES, self._join.take_leases)
+
+    def _add(
+        self, target: Target, kind: Kind[T], take: Callable[[Report[T]], list[Input]], *, poll: float = 0.0
+    ) -> None:
+        def deliver(report: Report[T]) -> None:
+            if self._loops.get(target) is loop:
+                self._unsent += take(report)
+                self._follow_leases()
+                self._send(report.at)
+
+        def fail() -> None:
+            if self._loops.get(target) is loop:
+                self._note_failure(target)
+
+        loop = Loop(
+            target=target,
+            kind=kind,
+            client=self._client,
+            clock=self._clock,
+            timing=self._timing,
+            state=self._lock,
+            deliver=deliver,
+            failed=fail,
+            poll=poll,
+        )
+        if target not in self._loops and not self._stopped:
+            self._loops[target] = loop
+            loop.start()
+
+    def _retire(self, loop: Loop[object]) -> None:
+        loop.stop()
+        self._retired = [loop, *(other for other in self._retired if not other.join(0))]
+        self._past_errors.update({(loop.target.resource, reason): count for reason, count in loop.errors.items()})
+
+    def _ask_something_small(self) -> None:
+        able = [loop for loop in self._loops.values() if loop.up]
+        if able:
+            min(able, key=lambda loop: (not loop.target.name, loop.found)).kick()
+
+    # --- what is told -------------------------------------------------------------------------------------------------
+
+    def _note_failure(self, target: Target) -> None:
+        now = self._clock.now()
+        if target.resource == NODES.resource:
+            self._unsent += self._join.miss_nodes(now)
+        # What cannot be delivered here stays, and the next delivery is a request's, whose error it then is.
+        with suppress(Exception):
+            self._send(now)
+
+    def _send(self, now: Nanoseconds) -> None:
+        """Deliver what has not been yet, and what follows from it on freshness."""
+        if self._stopped:
+            return
+        services = [loop for target, loop in self._loops.items() if target.resource == SERVICES.resource]
+        verdict = self._freshness.judge(now, decisive=services or self._loops.values(), every=self._loops.values())
+        if verdict is not None:
+            self._unsent.append(verdict)
+        if self._unsent:
+            self._consumer(tuple(self._unsent))
+            self._unsent.clear()
+
+
+def _named(kind: Kind[object], ref: ServiceRef) -> Target:
+    return Target(kind.resource, ref.namespace, ref.name)
+
+
+def _target_status(loop: Loop[object]) -> TargetStatus:
+    return TargetStatus(
+        resource=loop.target.resource,
+        object=str(loop.target),
+        up=loop.up,
+        listed=loop.listed,
+        found=loop.found,
+        reason="" if loop.reason is None else loop.reason.value,
+    )

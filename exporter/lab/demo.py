@@ -70,8 +70,8 @@ def _live(terminal: Terminal, *, fast: bool, keep: bool) -> int:
             "same segment and follows the Service. Nothing leaves this machine; Ctrl-C ends it and cleans up."
         )
         terminal.line()
-        terminal.pair("Page", f"{lab.program.url}/", Style.CYAN)
-        terminal.pair("Metrics", f"{lab.program.url}/metrics", Style.CYAN)
+        terminal.pair("Page", f"{lab.url}/", Style.CYAN)
+        terminal.pair("Metrics", f"{lab.url}/metrics", Style.CYAN)
         terminal.pair("Takes", f"at most {lasts(period):.0f} s")
         terminal.line()
         stage = LiveStage(lab=lab, period=period, flood_rate=FAST_FLOOD_RATE if fast else FLOOD_RATE)
@@ -81,7 +81,7 @@ def _live(terminal: Terminal, *, fast: bool, keep: bool) -> int:
             if keep:
                 terminal.line()
                 terminal.line("It stays up, and node-2 goes on announcing. Ctrl-C ends it.")
-                terminal.pair("Page", f"{lab.program.url}/", Style.CYAN)
+                terminal.pair("Page", f"{lab.url}/", Style.CYAN)
                 with suppress(Ended):
                     stage.follow(walk.tell)
         except (LabUnavailableError, ProgramError) as error:

@@ -1,21 +1,24 @@
-"""The whole lab: the network, a Kubernetes API on the observer's loopback, kube-vip on each node, and the exporter."""
+"""The whole lab: the network, a Kubernetes API on the observer, kube-vip on each node, and exporters."""
 
 from __future__ import annotations
 
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import ExitStack
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Self
 
-from exporter.lab.kubeapi import KubeAPI
-from exporter.lab.kubevip import KubeVip, Spoofer
-from exporter.lab.network import NODES, Network, inside, undisturbed
-from exporter.lab.program import Program
-from exporter.lab.story import SERVICE, VIP
-from exporter.vip.model import IPAddress, ServiceRef
+from exporter.lab.chatter import Chatter
+from exporter.lab.cluster import VERSION, Cluster, Version
+from exporter.lab.kubevip import RENEW, KubeVip
+from exporter.lab.network import NODES, OBSERVER, Network, undisturbed
+from exporter.lab.program import PORT, Program
+from exporter.lab.segment_api import SegmentAPI
+from exporter.lab.spoofer import Spoofer
+from exporter.lab.story import VIP
+from exporter.vip.model import IPAddress
 
 
 class Lab:
@@ -24,7 +27,13 @@ class Lab:
     Args:
         period: seconds between two announcements of a VIP.
         vips: the Service's addresses; the first is the one that a spoofer announces.
-        arguments: further ones for the exporter.
+        arguments: further ones for the exporters.
+        observers: the hosts that run an exporter; the first is the one that `program` means.
+        bridged: the nodes whose address is on a bridge.
+        dhcp: the VIPs come by DHCP.
+        version: kube-vip's; DHCP mode, and the order of wire and annotation, depend on it.
+        lease_seconds: how long the lease holds without being renewed.
+        renew: seconds between two renewals.
     """
 
     def __init__(
@@ -34,43 +43,49 @@ class Lab:
         vips: Sequence[IPAddress] = (VIP,),
         arguments: Sequence[str] = (),
         prefix: str | None = None,
+        observers: Sequence[str] = (OBSERVER,),
+        bridged: Collection[str] = (),
+        dhcp: bool = False,
+        version: Version = VERSION,
+        lease_seconds: int = 15,
+        renew: float = RENEW,
     ) -> None:
-        self.network = Network(prefix=prefix)
-        self.api = KubeAPI(token=secrets.token_hex(), bookmark_seconds=5.0)
+        self.network = Network(prefix=prefix, bridged=bridged)
+        # Every node reaches it, so that their ARP for the observer is on the segment.
+        self.api = SegmentAPI(host=self.network.observer, token=secrets.token_hex(), bookmark_seconds=5.0)
+        self.cluster = Cluster(api=self.api, vips=vips, dhcp=dhcp, version=version, lease_seconds=lease_seconds)
         self.nodes: dict[str, KubeVip] = {}
+        self.programs: dict[str, Program] = {}
+        """The exporters, by their host."""
         self._period = period
-        self._vips = tuple(vips)
+        self._renew = renew
         self._arguments = tuple(arguments)
+        self._observers = tuple(observers)
         self._parts = ExitStack()
 
     def __enter__(self) -> Self:
         with ExitStack() as parts:
             self.directory = Path(parts.enter_context(tempfile.TemporaryDirectory(prefix="vip-exporter-lab-")))
-            parts.enter_context(self.network)
-            self.start_api()
-            parts.callback(self.api.stop)
-            self.api.apply("services", _service(SERVICE, self._vips))
+            hosts = parts.enter_context(self.network).hosts
+            parts.enter_context(self.api)
+            self.cluster.create(hosts.values())
             for name in NODES:
-                node = KubeVip(
-                    host=self.network.hosts[name],
-                    vips=self._vips,
-                    period=self._period,
-                    api=self.api,
-                    service=SERVICE,
-                )
+                node = KubeVip(host=hosts[name], cluster=self.cluster, period=self._period, renew=self._renew)
                 self.nodes[name] = parts.enter_context(node)
-            first = next(vip for vip in self._vips if isinstance(vip, IPv4Address))
-            self.spoofer = parts.enter_context(Spoofer(host=self.network.hosts[NODES[-1]], vip=first))
+            parts.enter_context(Chatter([hosts[name] for name in NODES]))
+            first = next(vip for vip in self.cluster.vips if isinstance(vip, IPv4Address))
+            self.spoofer = parts.enter_context(Spoofer(host=hosts[NODES[-1]], vip=first))
             kubeconfig = self.api.write_kubeconfig(self.directory / "kubeconfig")
-            self.program = Program(
-                host=self.network.observer,
-                address=self.network.observer_address,
-                log=self.directory / "exporter.log",
-                arguments=("--kubernetes.kubeconfig", str(kubeconfig), *self._arguments),
-            )
-            parts.enter_context(self.program)
-            for vip in self._vips:
-                self.program.wait_until_ready(str(vip))
+            for name in self._observers:
+                program = Program(
+                    host=hosts[name],
+                    log=self.directory / f"{name}.log",
+                    arguments=["--kubernetes.kubeconfig", str(kubeconfig), *self._arguments],
+                )
+                self.programs[name] = parts.enter_context(program)
+            for program in self.programs.values():
+                for vip in self.cluster.vips:
+                    program.wait_until_ready(str(vip))
             self._parts = parts.pop_all()
         return self
 
@@ -78,23 +93,11 @@ class Lab:
         with undisturbed():
             self._parts.close()
 
-    def start_api(self) -> None:
-        """Start the Kubernetes API, or start it again after `api.stop()`.
+    @property
+    def program(self) -> Program:
+        return self.programs[self._observers[0]]
 
-        It listens on the observer's loopback: only the exporter can reach it, and nothing but the lab.
-        """
-        inside(self.network.observer.namespace, self.api.start)
-
-
-def _service(ref: ServiceRef, vips: Sequence[IPAddress]) -> dict[str, object]:
-    """The Service as it is before any kube-vip has taken over."""
-    addresses = [str(vip) for vip in vips]
-    return {
-        "metadata": {
-            "namespace": ref.namespace,
-            "name": ref.name,
-            "annotations": {"kube-vip.io/loadbalancerIPs": ",".join(addresses)},
-        },
-        "spec": {"type": "LoadBalancer", "ports": [{"name": "https", "port": 443}]},
-        "status": {"loadBalancer": {"ingress": [{"ip": address} for address in addresses]}},
-    }
+    @property
+    def url(self) -> str:
+        """Where this machine reaches the observer's exporter. There is no way to the others but from within."""
+        return f"http://{self.network.observer_address}:{PORT}"

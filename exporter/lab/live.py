@@ -53,7 +53,7 @@ class LiveStage:
             case Verb.SPLIT_BRAIN:
                 self._lab.nodes[act.node].split_brain()
             case Verb.FALL_SILENT:
-                self._lab.nodes[act.node].crash()
+                self._lab.nodes[act.node].fall_silent()
             case Verb.ANNOUNCE:
                 self._lab.nodes[act.node].announce()
             case Verb.FLOOD:

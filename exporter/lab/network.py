@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -24,11 +24,13 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Self, TypeVar
 
-from exporter.vip.model import IPAddress, Mac
+from exporter.vip.model import Mac
 
 SEGMENT = IPv4Network("192.0.2.0/24")
 DEVICE = "eth0"
 """What every host calls its interface on the segment."""
+BRIDGE = "mgmt-br"
+"""What a bridged host, as Harvester sets it up, calls the bridge that has its address."""
 NODES = ("node-1", "node-2", "node-3")
 OBSERVER = "observer"
 
@@ -56,6 +58,9 @@ class Host:
     namespace: str
     address: IPv4Address
     mac: Mac
+    """At first."""
+    device: str = DEVICE
+    """The interface with its address."""
 
 
 def mac_of(name: str) -> Mac:
@@ -72,12 +77,13 @@ class Network:
 
     Args:
         prefix: begins the name of everything that is made; at most 15 characters, and only one network may have it.
+        bridged: hosts whose address is on a bridge, of which the interface on the segment is a port.
 
     Raises:
         LabUnavailableError: on entering, where this machine or user does not allow it.
     """
 
-    def __init__(self, *, prefix: str | None = None) -> None:
+    def __init__(self, *, prefix: str | None = None, bridged: Collection[str] = ()) -> None:
         self.prefix = prefix or f"vipx-{os.getpid()}"
         self._link: IPv4Network | None = None
         self.hosts: Mapping[str, Host] = MappingProxyType(
@@ -87,6 +93,7 @@ class Network:
                     namespace=f"{self.prefix}-{name}",
                     address=SEGMENT[10 + _number(name)],
                     mac=mac_of(name),
+                    device=BRIDGE if name in bridged else DEVICE,
                 )
                 for name in (OBSERVER, *NODES)
             }
@@ -129,21 +136,24 @@ class Network:
         """Give a host its interface on the segment, up and with its address; return once frames pass."""
         host = self.hosts[name]
         port = f"to-{name}"
-        _ip("link", "add", port, "type", "veth", "peer", "name", DEVICE, "netns", host.namespace, inside=self._segment)
-        _ip("link", "set", port, "master", "br0", "up", inside=self._segment)
-        _ip("link", "set", DEVICE, "address", host.mac.hex(":"), inside=host.namespace)
-        _ip("address", "add", f"{host.address}/{SEGMENT.prefixlen}", "dev", DEVICE, inside=host.namespace)
+        ip("link", "add", port, "type", "veth", "peer", "name", DEVICE, "netns", host.namespace, inside=self._segment)
+        ip("link", "set", port, "master", "br0", "up", inside=self._segment)
+        ip("link", "set", DEVICE, "address", host.mac.hex(":"), inside=host.namespace)
+        if host.device == BRIDGE:
+            ip("link", "set", DEVICE, "master", BRIDGE, inside=host.namespace)  # which takes its port's MAC
+        else:
+            self._add_address(host)
         self.set_up(name)
 
     def detach(self, name: str) -> None:
         """Delete a host's interface on the segment."""
-        _ip("link", "delete", DEVICE, inside=self.hosts[name].namespace)
+        ip("link", "delete", DEVICE, inside=self.hosts[name].namespace)
 
     def set_up(self, name: str) -> None:
-        _ip("link", "set", DEVICE, "up", inside=self.hosts[name].namespace)
+        ip("link", "set", DEVICE, "up", inside=self.hosts[name].namespace)
 
     def set_down(self, name: str) -> None:
-        _ip("link", "set", DEVICE, "down", inside=self.hosts[name].namespace)
+        ip("link", "set", DEVICE, "down", inside=self.hosts[name].namespace)
 
     # --- building and taking away -----------------------------------------------------------------------------------
 
@@ -153,48 +163,43 @@ class Network:
 
     def _build(self) -> None:
         self._add_namespace(self._segment)
-        _ip("link", "add", "br0", "type", "bridge", inside=self._segment)
-        _ip("link", "set", "br0", "up", inside=self._segment)
+        ip("link", "add", "br0", "type", "bridge", inside=self._segment)
+        ip("link", "set", "br0", "up", inside=self._segment)
         for host in self.hosts.values():
             self._add_namespace(host.namespace)
+            if host.device == BRIDGE:
+                ip("link", "add", BRIDGE, "type", "bridge", inside=host.namespace)
+                ip("link", "set", BRIDGE, "up", inside=host.namespace)
+                self._add_address(host)
             self.attach(host.name)
         self._link_host()
 
     def _add_namespace(self, namespace: str) -> None:
-        _ip("netns", "add", namespace)
-        _ip("link", "set", "lo", "up", inside=namespace)
+        ip("netns", "add", namespace)
+        ip("link", "set", "lo", "up", inside=namespace)
+
+    def _add_address(self, host: Host) -> None:
+        ip("address", "add", f"{host.address}/{SEGMENT.prefixlen}", "dev", host.device, inside=host.namespace)
 
     def _link_host(self) -> None:
         self._link = _free_link()
         namespace = self.observer.namespace
-        _ip("link", "add", self.prefix, "type", "veth", "peer", "name", "host", "netns", namespace)
+        ip("link", "add", self.prefix, "type", "veth", "peer", "name", "host", "netns", namespace)
         for device, inside, address in ((self.prefix, "", self._link[1]), ("host", namespace, self._link[2])):
             # No address of its own making, so the link stays quiet.
-            _ip("link", "set", device, "addrgenmode", "none", inside=inside)
-            _ip("address", "add", f"{address}/{self._link.prefixlen}", "dev", device, inside=inside)
-            _ip("link", "set", device, "up", inside=inside)
+            ip("link", "set", device, "addrgenmode", "none", inside=inside)
+            ip("address", "add", f"{address}/{self._link.prefixlen}", "dev", device, inside=inside)
+            ip("link", "set", device, "up", inside=inside)
 
     def _remove(self) -> None:
         # Deleted by name: a namespace's own end takes its links with it only some time later.
         with suppress(LabUnavailableError):
             if self.prefix in (name for _, name in socket.if_nameindex()):
-                _ip("link", "delete", self.prefix)
+                ip("link", "delete", self.prefix)
         for namespace in (*(host.namespace for host in self.hosts.values()), self._segment):
             if (_NAMESPACES / namespace).exists():
                 with suppress(LabUnavailableError):
-                    _ip("netns", "delete", namespace)
-
-
-def change_address(host: Host, address: IPAddress, *, bound: bool) -> None:
-    """Bind a VIP on a host's interface, with the prefix length that kube-vip gives it, or unbind it."""
-    prefix = f"{address}/{address.max_prefixlen}"
-    if bound:
-        # As kube-vip does: without asking first whether somebody else has the address (IPv6).
-        quietly = ("nodad",) if address.version == 6 else ()
-        _ip("address", "replace", prefix, "dev", DEVICE, *quietly, inside=host.namespace)
-    else:
-        with suppress(LabUnavailableError):  # it is not bound
-            _ip("address", "delete", prefix, "dev", DEVICE, inside=host.namespace)
+                    ip("netns", "delete", namespace)
 
 
 def inside(namespace: str, call: Callable[[], _Result]) -> _Result:
@@ -243,7 +248,7 @@ def undisturbed() -> Iterator[None]:
 
 def _free_link() -> IPv4Network:
     """A network of four addresses that overlaps no route of this machine."""
-    routes = json.loads(_ip("-json", "-4", "route", "show", "table", "all"))
+    routes = json.loads(ip("-json", "-4", "route", "show", "table", "all"))
     taken = [IPv4Network(route["dst"], strict=False) for route in routes if route["dst"] != "default"]
     links = list(_HOST_LINKS.subnets(new_prefix=30))
     # Two labs that start at once should not choose the same.
@@ -254,8 +259,12 @@ def _free_link() -> IPv4Network:
     raise LabUnavailableError(f"no part of {_HOST_LINKS} is free to reach the observer by")
 
 
-def _ip(*arguments: str, inside: str = "") -> str:
-    """Run `ip`, in a namespace if one is named, and return what it prints."""
+def ip(*arguments: str, inside: str = "") -> str:
+    """Run `ip`, in a namespace if one is named, and return what it prints.
+
+    Raises:
+        LabUnavailableError: it failed.
+    """
     command = ["ip", *(("-netns", inside) if inside else ()), *arguments]
     done = subprocess.run(
         command,

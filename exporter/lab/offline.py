@@ -11,14 +11,17 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from exporter.lab.kubevip import rounds, spoofed
+from exporter.lab.cluster import SERVICE
+from exporter.lab.kubevip import rounds
 from exporter.lab.network import NODES, OBSERVER, SEGMENT, mac_of
-from exporter.lab.story import SERVICE, SPOOFER, VIP, Act, Expected, Observed, Row, Verb
+from exporter.lab.spoofer import spoofed
+from exporter.lab.story import SPOOFER, VIP, Act, Expected, Observed, Row, Verb
 from exporter.vip.model import Mode, seconds
 from exporter.wire import craft
 
@@ -57,7 +60,7 @@ class OfflineStage:
         self.sent: dict[str, list[float]] = {name: [] for name in (*NODES, SPOOFER)}
         self._period = period
         self._senders: dict[str, _Sender] = {}
-        self._rounds = {node: rounds([VIP], mac_of(node)) for node in NODES}
+        self._rounds = {node: rounds([VIP], partial(mac_of, node)) for node in NODES}
         self._packets: list[tuple[float, bytes]] = []
         self._timeline: list[dict[str, Any]] = []
         self._told = 0

@@ -13,11 +13,10 @@ import urllib.error
 import urllib.request
 from collections.abc import Sequence
 from dataclasses import dataclass
-from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any, Self
 
-from exporter.lab.network import DEVICE, Host
+from exporter.lab.network import Host, inside
 
 PORT = 10150
 READY_SECONDS = 20.0
@@ -48,20 +47,24 @@ class Program:
 
     Args:
         host: where it runs.
-        address: where this machine reaches that host.
         log: the file that takes what it writes.
         arguments: after `run` and what the lab itself needs.
     """
 
-    def __init__(self, *, host: Host, address: IPv4Address, log: Path, arguments: Sequence[str] = ()) -> None:
-        self.url = f"http://{address}:{PORT}"
+    def __init__(self, *, host: Host, log: Path, arguments: Sequence[str] = ()) -> None:
         self.log = log
+        self.arguments = list(arguments)
+        """May be changed for the next start."""
         self.process: subprocess.Popen[bytes] | None = None
-        self._command = [
-            *("ip", "netns", "exec", host.namespace, sys.executable, "-m", "exporter", "run"),
-            *("--capture.interface", DEVICE, "--observer.name", host.name),
+        self._host = host
+
+    @property
+    def command(self) -> list[str]:
+        return [
+            *("ip", "netns", "exec", self._host.namespace, sys.executable, "-m", "exporter", "run"),
+            *("--capture.interface", self._host.device, "--observer.name", self._host.name),
             *("--web.listen-address", f":{PORT}", "--log.format", "json"),
-            *arguments,
+            *self.arguments,
         ]
 
     def start(self) -> None:
@@ -69,7 +72,7 @@ class Program:
         environment = {key: value for key, value in os.environ.items() if not key.startswith("VIP_EXPORTER_")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                self._command,
+                self.command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -123,8 +126,7 @@ class Program:
             ProgramError: nothing, or an error.
         """
         try:
-            with _OPENER.open(self.url + path, timeout=5) as response:
-                return str(response.read().decode())
+            return inside(self._host.namespace, lambda: _fetch(path))
         except urllib.error.HTTPError as error:
             with error:
                 raise ProgramError(f"{path}: {error.code} {error.read().decode().strip()}") from None
@@ -144,6 +146,11 @@ class Program:
         """All that it remembers, the oldest first."""
         rows: list[dict[str, Any]] = json.loads(self.get("/api/v1/events?limit=1000"))["events"]
         return sorted(rows, key=lambda row: str(row["time"]))
+
+
+def _fetch(path: str) -> str:
+    with _OPENER.open(f"http://127.0.0.1:{PORT}{path}", timeout=5) as response:
+        return str(response.read().decode())
 
 
 def read_samples(exposition: str) -> list[Sample]:

@@ -13,10 +13,9 @@ from ipaddress import IPv4Address
 from typing import Any, Protocol
 
 from exporter.lab.network import mac_of
-from exporter.vip.model import EventName, ServiceRef, State
+from exporter.vip.model import EventName, State
 
 VIP = IPv4Address("192.0.2.100")
-SERVICE = ServiceRef("kube-system", "ingress-expose")
 SPOOFER = "spoofer"
 """Who floods; it shares the last node's interface."""
 MOST_SERIES = 45

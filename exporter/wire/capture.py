@@ -1,4 +1,4 @@
-"""Captures on one interface, in a thread of its own, and delivers sightings as they come.
+"""Captures on one interface, in a thread of its own, and delivers what frames tell of VIPs and nodes as they come.
 
 The thread outlives whatever happens to the interface: it says that it hears nothing, and goes on once it can.
 Nothing is ever sent.
@@ -14,12 +14,23 @@ import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from exporter.clock import Clock
-from exporter.vip.model import SECOND, CaptureChanged, FramesMissed, Input, IPAddress, Nanoseconds, Sighting
+from exporter.vip.model import (
+    SECOND,
+    CaptureChanged,
+    FramesMissed,
+    Input,
+    IPAddress,
+    Nanoseconds,
+    NeighbourSeen,
+    Sighting,
+)
 from exporter.wire.decode import Decoder, IgnoreReason
 from exporter.wire.frame_source import BATCH, CapturedFrame, CaptureNotPermitted, FrameSource, PacketSocket
 from exporter.wire.interface import default_interface
+from exporter.wire.neighbours import Neighbours
 
 __all__ = ["Capture", "CaptureNotPermitted", "CaptureStats", "default_interface"]
 
@@ -48,6 +59,13 @@ class CaptureStats:
     """Every reason, those that never occurred too."""
 
 
+class _Addresses(NamedTuple):
+    """What to listen for."""
+
+    vips: Mapping[IPAddress, int | None]
+    neighbours: frozenset[IPAddress]
+
+
 def _nobody(message: str, error: BaseException) -> None:
     """The default of `on_error`."""
 
@@ -59,8 +77,10 @@ class Capture:
         device: the interface's name.
         decoder: this capture's own; its watched addresses are the first ones, `watch` replaces them.
         clock: the time line of all that is delivered.
-        deliver: called in the capture thread with sightings and each `CaptureChanged`, in the order of their times.
+        deliver: called in the capture thread with what frames tell and each `CaptureChanged`, in the order of their
+            times.
         buffer_bytes: the kernel's receive buffer.
+        neighbours: this capture's own; how much it makes of frames about nodes' own addresses.
         on_error: called in the capture thread with a constant message and the exception; capture goes on.
         open_source: what to read from.
     """
@@ -73,8 +93,9 @@ class Capture:
         clock: Clock,
         deliver: Callable[[Sequence[Input]], None],
         buffer_bytes: int = BUFFER_BYTES,
+        neighbours: Neighbours | None = None,
         on_error: Callable[[str, BaseException], None] = _nobody,
-        open_source: Callable[[str, Iterable[IPAddress], int], FrameSource] = PacketSocket,
+        open_source: Callable[[str, Iterable[IPAddress], Iterable[IPAddress], int], FrameSource] = PacketSocket,
     ) -> None:
         self.device = device
         self._decoder = decoder
@@ -83,9 +104,12 @@ class Capture:
         self._buffer_bytes = buffer_bytes
         self._on_error = on_error
         self._open_source = open_source
+        self._neighbours = neighbours or Neighbours()
 
-        self._vips: Mapping[IPAddress, int | None] = decoder.watched
-        self._wanted = self._vips
+        self._wanted = _Addresses(decoder.watched, decoder.neighbours)
+        self._applied = self._wanted
+        self._listens = True
+        """To the neighbours among the applied addresses."""
         self._filter_changed_at: Nanoseconds | None = None
 
         self._up: bool | None = None
@@ -122,12 +146,16 @@ class Capture:
             self._thread.join(timeout)
         return not self._thread.is_alive()
 
-    def watch(self, vips: Mapping[IPAddress, int | None]) -> None:
-        """Watch these addresses from now on, each with its VLAN id or None. Takes effect within a moment.
+    def watch(self, vips: Mapping[IPAddress, int | None], neighbours: frozenset[IPAddress] = frozenset()) -> None:
+        """Watch these addresses from now on. Takes effect within a moment.
 
         No frame about an address that stays watched is lost, and none about the others is counted.
+
+        Args:
+            vips: each with its VLAN id or None.
+            neighbours: nodes' own addresses, as long as there is no flood of frames about them.
         """
-        self._wanted = dict(vips)
+        self._wanted = _Addresses(dict(vips), neighbours)
         self._notify()
 
     @property
@@ -157,10 +185,20 @@ class Capture:
             os.eventfd_read(self._wake)
 
     def _open(self) -> FrameSource:
-        self._vips = self._wanted
-        self._decoder.watch(self._vips)
+        listened = self._apply()
+        self._decoder.watch(*listened)
         self._filter_changed_at = None
-        return self._open_source(self.device, self._vips, self._buffer_bytes)
+        return self._open_source(self.device, *listened, self._buffer_bytes)
+
+    def _apply(self) -> _Addresses:
+        """Make what is wanted what is applied; returns what to listen for."""
+        self._applied = self._wanted
+        self._listens = self._neighbours.listen(self._clock.now())
+        self._neighbours.keep(self._applied.neighbours)
+        return self._listened()
+
+    def _listened(self) -> _Addresses:
+        return self._applied if self._listens else self._applied._replace(neighbours=frozenset())
 
     def _run(self) -> None:
         pause = FIRST_PAUSE
@@ -189,8 +227,6 @@ class Capture:
         while not self._stopping:
             poller.poll(CHECK_INTERVAL / 1e6)
             self._calm()
-            if self._wanted is not self._vips:
-                self._change_filter(source)
             try:
                 frames = source.read()
             except OSError as error:
@@ -200,6 +236,8 @@ class Capture:
             if frames and not self._up:
                 self._check(source)
             self._handle(frames)
+            if self._wanted is not self._applied or self._neighbours.listen(self._clock.now()) is not self._listens:
+                self._change_filter(source)
             if self._clock.now() >= next_check:
                 self._check(source)
                 next_check = self._clock.now() + CHECK_INTERVAL
@@ -214,25 +252,28 @@ class Capture:
         self._set_up(not reason, reason)
 
     def _change_filter(self, source: FrameSource) -> None:
-        wanted = self._wanted
+        listened = self._apply()
         # The queue still holds frames that passed the old filter: until they are through, both sets are known.
-        self._decoder.watch({**self._decoder.watched, **wanted})
-        source.watch(wanted)
-        self._vips = wanted
+        self._decoder.watch({**self._decoder.watched, **listened.vips}, self._decoder.neighbours | listened.neighbours)
+        source.watch(*listened)
         self._filter_changed_at = self._clock.now()
 
     def _handle(self, frames: Sequence[CapturedFrame]) -> None:
         now = self._clock.now()
         # One conversion serves the whole batch, since both time lines run alike.
         monotonic = self._clock.from_wall(0)
-        sightings: list[Input] = []
+        told: list[Input] = []
         at = self._last_at
         for data, wall, outgoing, stripped_tag in frames:
             # A wall clock stepped between stamp and reading must not put a frame before its time or into the future.
             at = min(max(wall + monotonic, at), now)
             outcome = self._decoder.decode(data, at, outgoing=outgoing, stripped_tag=stripped_tag)
             if isinstance(outcome, Sighting):
-                sightings.append(outcome)
+                told.append(outcome)
+                continue
+            outcome = self._neighbours.judge(outcome, at)
+            if isinstance(outcome, NeighbourSeen):
+                told.append(outcome)
             else:
                 self._ignored[outcome] += 1
         if frames:
@@ -240,10 +281,10 @@ class Capture:
             self._last_at = self._last_frame_at = at
         changed_at = self._filter_changed_at
         if changed_at is not None and (len(frames) < BATCH or at > changed_at):
-            self._decoder.watch(self._vips)
+            self._decoder.watch(*self._listened())
             self._filter_changed_at = None
-        if sightings:
-            self._hand_over(sightings)
+        if told:
+            self._hand_over(told)
 
     def _set_up(self, up: bool, reason: str = "") -> None:
         if up is self._up:

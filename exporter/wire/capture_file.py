@@ -1,4 +1,4 @@
-"""Reads a capture file from front to back, as sightings and reasons, in the memory of one packet.
+"""Reads a capture file from front to back, as what each packet tells or why it tells nothing, in the memory of one.
 
 pcap (micro- and nanoseconds, either byte order) and pcapng, plain or gzip, from a file or standard input. Errors name
 the file and what to do about it. Needs no privilege.
@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol, Self, cast
 
-from exporter.vip.model import SECOND, Nanoseconds, Sighting
-from exporter.wire.decode import Decoder, IgnoreReason
+from exporter.vip.model import SECOND, Nanoseconds
+from exporter.wire.decode import Decoder, IgnoreReason, Outcome
 
 STDIN = "-"
 
@@ -57,7 +57,7 @@ class Packet(NamedTuple):
 
     at: Nanoseconds
     """Since 1970, UTC, as the file has it: not necessarily in order."""
-    outcome: Sighting | IgnoreReason
+    outcome: Outcome
 
 
 class CaptureFile:
@@ -127,7 +127,7 @@ class CaptureFile:
             self._warnings.append(f"{self.name}: {misdated} packets have an impossible time; the last one counts")
         self._finish(packets)
 
-    def _decode(self, link_type: int, data: bytes, at: Nanoseconds, outgoing: bool) -> Sighting | IgnoreReason:
+    def _decode(self, link_type: int, data: bytes, at: Nanoseconds, outgoing: bool) -> Outcome:
         if link_type == _ETHERNET:
             return self._decoder.decode(data, at, outgoing=outgoing)
         if link_type == _COOKED:

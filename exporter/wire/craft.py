@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from pathlib import Path
 
 from exporter.vip.model import IPAddress, Kind, Mac, Nanoseconds
@@ -47,19 +47,14 @@ def announcement(vip: IPAddress, mac: Mac, kind: Kind | None = None, *, source: 
 def probe(vip: IPAddress, mac: Mac) -> bytes:
     """Somebody who would like to have the address asks whether it is taken: ARP probe, or duplicate detection."""
     if isinstance(vip, IPv6Address):
-        group = _solicited_node(vip)
-        return scapy_adapter.compose_solicitation(
-            source=mac,
-            destination=_multicast_mac(group),
-            source_address=ip_address("::"),
-            destination_address=group,
-            target=vip,
-        )
+        return _solicitation(IPv6Address(0), mac, vip)
     return ordinary_request(IPv4Address(0), mac, vip)
 
 
-def ordinary_request(sender: IPv4Address, mac: Mac, wanted: IPv4Address) -> bytes:
-    """`sender` asks who has `wanted`."""
+def ordinary_request(sender: IPAddress, mac: Mac, wanted: IPAddress) -> bytes:
+    """`sender` asks who has `wanted`: ARP request, or neighbour solicitation with the sender's link-layer address."""
+    if isinstance(wanted, IPv6Address):
+        return _solicitation(sender, mac, wanted)
     return scapy_adapter.compose_arp(
         source=mac, destination=BROADCAST, op=_REQUEST, sha=mac, spa=sender, tha=NO_MAC, tpa=wanted
     )
@@ -110,6 +105,19 @@ def _advertisement(
         mac=mac,
         solicited=solicited,
         override=True,
+    )
+
+
+def _solicitation(sender: IPAddress, mac: Mac, wanted: IPv6Address) -> bytes:
+    group = _solicited_node(wanted)
+    return scapy_adapter.compose_solicitation(
+        source=mac,
+        destination=_multicast_mac(group),
+        source_address=sender,
+        destination_address=group,
+        target=wanted,
+        # RFC 4861, section 4.3: who has no address yet must not leave his MAC behind either.
+        mac=None if sender.is_unspecified else mac,
     )
 
 

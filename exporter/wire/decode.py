@@ -1,4 +1,4 @@
-"""Turns one frame into the sighting it holds, or into the reason why it holds none.
+"""Turns one frame into what it tells of a VIP or of a node's own address, or into the reason why it tells nothing.
 
 Never raises, whatever the bytes, and never does I/O. Each rule stands before the frames that it turns away. They
 come in this order: structure, then the address (is anybody watching it?), then the VLAN, then the message itself. So
@@ -13,7 +13,7 @@ from enum import StrEnum
 from ipaddress import ip_address
 from typing import NamedTuple
 
-from exporter.vip.model import ANNOUNCEMENTS, IPAddress, Kind, Mac, Nanoseconds, Sighting
+from exporter.vip.model import ANNOUNCEMENTS, IPAddress, Kind, Mac, Nanoseconds, NeighbourSeen, Sighting
 
 ETHERTYPE_ARP = 0x0806
 ETHERTYPE_IPV6 = 0x86DD
@@ -33,7 +33,7 @@ Frame = bytes | memoryview
 
 
 class IgnoreReason(StrEnum):
-    """Why a frame is no sighting."""
+    """Why nothing comes of a frame."""
 
     TRUNCATED = "truncated"
     """It ends before its own headers say (cut by the capture's snap length, or malformed)."""
@@ -48,7 +48,7 @@ class IgnoreReason(StrEnum):
     BAD_SHA = "bad_sha"
     """The sender's hardware address is zero or a group's, which nobody can hold (RFC 1812, section 3.3.2)."""
     OTHER_ADDRESS = "other_address"
-    """It speaks for no watched address; ordinary requests that merely ask for a VIP are among these."""
+    """It speaks for no watched address; so does who merely asks for one, or probes for a node's own."""
     OTHER_VLAN = "other_vlan"
     """It came in a VLAN where the address is not watched: there it is another address."""
     BAD_HOP_LIMIT = "bad_hop_limit"
@@ -58,18 +58,27 @@ class IgnoreReason(StrEnum):
     MALFORMED_ND = "malformed_nd"
     """Neighbour discovery that breaks another rule of RFC 4861, section 7.1: every receiver discards it."""
     NO_LINK_LAYER_ADDRESS = "no_link_layer_address"
-    """Unsolicited advertisement without the target link-layer address option: it names no MAC."""
+    """Unsolicited advertisement, or solicitation, without the option that names a MAC."""
     TOO_MANY_ADDRESSES = "too_many_addresses"
     """Announces yet another address when `MAX_DISCOVERED` are known already."""
+    NEIGHBOUR_REPEATED = "neighbour_repeated"
+    """The same MAC spoke for the same node's address a moment ago."""
+    NEIGHBOUR_FLOOD = "neighbour_flood"
+    """More is said of nodes' own addresses than is worth hearing."""
     UNKNOWN_LINK_TYPE = "unknown_link_type"
     """Captured on a kind of link without ARP frames that can be read here (capture files only)."""
 
 
+Outcome = Sighting | NeighbourSeen | IgnoreReason
+
+
 class _Watched(NamedTuple):
-    vip: IPAddress | None
+    address: IPAddress | None
     """None: not known yet, the announcement in hand would make it known."""
     vlan: int
     """0: untagged."""
+    neighbour: bool = False
+    """The address is no VIP but a node's own."""
 
 
 _UNDISCOVERED = _Watched(None, 0)
@@ -82,7 +91,7 @@ _ND = struct.Struct(">4xHxB16s16sBB2xB3x16s")
 _IPV6_HEADER = 40
 _ND_FIXED = 24
 _SOLICITED = 0x40
-_TARGET_LINK_LAYER_ADDRESS = 2
+_SOURCE_LINK_LAYER_ADDRESS, _TARGET_LINK_LAYER_ADDRESS = 1, 2
 
 _ETHERNET_FOR_IPV4 = bytes.fromhex("0001 0800 06 04")
 _REQUEST = 1
@@ -104,30 +113,49 @@ _ARP_KINDS = {
 class Decoder:
     """Knows the watched addresses and reads frames about them."""
 
-    def __init__(self, vips: Mapping[IPAddress, int | None] | None = None) -> None:
+    def __init__(
+        self, vips: Mapping[IPAddress, int | None] | None = None, neighbours: frozenset[IPAddress] = frozenset()
+    ) -> None:
         self._discovers = False
-        self._watched: dict[bytes, _Watched] = {}
-        self.watch(vips or {})
+        self._vips: dict[bytes, _Watched] = {}
+        self._neighbours: dict[bytes, _Watched] = {}
+        self.watch(vips or {}, neighbours)
 
     @classmethod
     def discovering(cls) -> Decoder:
-        """A decoder that watches, untagged, every address from its first announcement on."""
+        """A decoder that watches, untagged, every address from its first announcement on, neighbours' excepted."""
         decoder = cls()
         decoder._discovers = True
         return decoder
 
     @property
     def watched(self) -> dict[IPAddress, int | None]:
-        """The addresses watched now, with their VLAN ids."""
-        return {watched.vip: watched.vlan or None for watched in list(self._watched.values()) if watched.vip}
+        """The VIPs watched now, with their VLAN ids."""
+        return {vip.address: vip.vlan or None for vip in list(self._vips.values()) if vip.address}
 
-    def watch(self, vips: Mapping[IPAddress, int | None]) -> None:
-        """Replace the watched addresses: each with its VLAN id (1 to 4094), or None for untagged and VLAN 0."""
-        self._watched = {vip.packed: _Watched(vip, vlan or 0) for vip, vlan in vips.items()}
+    @property
+    def neighbours(self) -> frozenset[IPAddress]:
+        """The nodes' own addresses that are listened for now."""
+        return frozenset(neighbour.address for neighbour in self._neighbours.values() if neighbour.address)
+
+    def watch(self, vips: Mapping[IPAddress, int | None], neighbours: frozenset[IPAddress] = frozenset()) -> None:
+        """Replace the watched addresses.
+
+        Args:
+            vips: each with its VLAN id (1 to 4094), or None for untagged and VLAN 0.
+            neighbours: nodes' own addresses, untagged and in VLAN 0. One that is a VIP counts as that alone.
+        """
+        self._vips = {vip.packed: _Watched(vip, vlan or 0) for vip, vlan in vips.items()}
+        self._neighbours = {
+            address.packed: _Watched(address, 0, neighbour=True)
+            for address in neighbours - vips.keys()
+            # Nobody speaks for this one.
+            if not address.is_unspecified
+        }
 
     def decode(
         self, frame: Frame, at: Nanoseconds, *, outgoing: bool = False, stripped_tag: int | None = None
-    ) -> Sighting | IgnoreReason:
+    ) -> Outcome:
         """Read an Ethernet frame.
 
         Args:
@@ -144,7 +172,7 @@ class Decoder:
 
     def decode_cooked(
         self, ethertype: int, payload: Frame, sender: bytes, at: Nanoseconds, *, outgoing: bool = False
-    ) -> Sighting | IgnoreReason:
+    ) -> Outcome:
         """Read a packet whose Ethernet header the capture replaced (Linux "cooked" captures).
 
         Args:
@@ -156,7 +184,7 @@ class Decoder:
 
     def _packet(
         self, ethertype: int, frame: Frame, offset: int, sender: bytes, vlan: int, at: Nanoseconds, outgoing: bool
-    ) -> Sighting | IgnoreReason:
+    ) -> Outcome:
         if ethertype in VLAN_ETHERTYPES:
             for _ in range(MAX_TAGS):
                 if len(frame) < offset + 4:
@@ -176,7 +204,7 @@ class Decoder:
             return self._ipv6(frame, offset, sender, vlan, at, outgoing)
         return IgnoreReason.OTHER_PROTOCOL
 
-    def _arp(self, frame: Frame, offset: int, vlan: int, at: Nanoseconds, outgoing: bool) -> Sighting | IgnoreReason:
+    def _arp(self, frame: Frame, offset: int, vlan: int, at: Nanoseconds, outgoing: bool) -> Outcome:
         """RFC 826, RFC 5227. tha is not looked at: announcers fill it with sha, zeros or the broadcast address."""
         if len(frame) < offset + _ARP.size:
             return IgnoreReason.TRUNCATED
@@ -191,23 +219,24 @@ class Decoder:
             address, kind = spa, _ARP_KINDS.get((op, spa == tpa))
         else:
             address, kind = tpa, Kind.PROBE if op == _REQUEST else None
-        watched = self._watched.get(address)
+        watched = self._vips.get(address)
         if watched is None:
-            if not self._discovers or kind not in ANNOUNCEMENTS:
-                return IgnoreReason.OTHER_ADDRESS
-            watched = _UNDISCOVERED
+            watched = self._neighbours.get(spa)
+            if watched is None:
+                if not self._discovers or kind not in ANNOUNCEMENTS:
+                    return IgnoreReason.OTHER_ADDRESS
+                watched = _UNDISCOVERED
 
         if vlan != watched.vlan:
             return IgnoreReason.OTHER_VLAN
 
-        if kind is None:
+        # Who speaks for himself is believed before the opcode is looked at (RFC 826, "Packet Reception").
+        if kind is None and not watched.neighbour:
             return IgnoreReason.BAD_OPCODE
 
-        return self._sighting(watched, address, at, kind, sha, outgoing)
+        return self._told(watched, address, at, kind, sha, outgoing)
 
-    def _ipv6(
-        self, frame: Frame, offset: int, sender: bytes, vlan: int, at: Nanoseconds, outgoing: bool
-    ) -> Sighting | IgnoreReason:
+    def _ipv6(self, frame: Frame, offset: int, sender: bytes, vlan: int, at: Nanoseconds, outgoing: bool) -> Outcome:
         """RFC 4861 and, for the solicitation from `::`, RFC 4862."""
         body = offset + _IPV6_HEADER
         if len(frame) < body:
@@ -220,18 +249,22 @@ class Decoder:
             return IgnoreReason.TRUNCATED
         length, hop_limit, source, destination, message, code, flags, target = _ND.unpack_from(frame, offset)
 
-        # A solicitation speaks for its target only if its sender has no address yet; else it merely asks.
+        # A solicitation speaks for its target only if its sender has no address yet. Else it merely asks for it, and
+        # tells the MAC of its source.
+        kind: Kind | None
         if message == NEIGHBOUR_ADVERTISEMENT:
-            kind = Kind.SOLICITED_NA if flags & _SOLICITED else Kind.NA
+            speaker, kind = target, Kind.SOLICITED_NA if flags & _SOLICITED else Kind.NA
         elif source == _ANY_IPV6:
-            kind = Kind.PROBE
+            speaker, kind = source, Kind.PROBE
         else:
-            return IgnoreReason.OTHER_ADDRESS
-        watched = self._watched.get(target)
+            speaker, kind = source, None
+        watched = None if kind is None else self._vips.get(target)
         if watched is None:
-            if not self._discovers or kind is not Kind.NA:
-                return IgnoreReason.OTHER_ADDRESS
-            watched = _UNDISCOVERED
+            watched = self._neighbours.get(speaker)
+            if watched is None:
+                if not self._discovers or kind is not Kind.NA:
+                    return IgnoreReason.OTHER_ADDRESS
+                watched = _UNDISCOVERED
 
         if vlan != watched.vlan:
             return IgnoreReason.OTHER_VLAN
@@ -244,10 +277,13 @@ class Decoder:
             return IgnoreReason.TRUNCATED
         if length < _ND_FIXED or code != 0 or (kind is Kind.SOLICITED_NA and destination[0] == 0xFF):
             return IgnoreReason.MALFORMED_ND
+        if kind is None and target[0] == 0xFF:
+            return IgnoreReason.MALFORMED_ND
         # The network card may still have to fill in the checksum of what this host sends.
         if not outgoing and not _checksum_holds(frame, offset + 8, end, length):
             return IgnoreReason.BAD_CHECKSUM
-        option = _target_link_layer_address(frame, body + _ND_FIXED, end)
+        wanted = _SOURCE_LINK_LAYER_ADDRESS if kind is None else _TARGET_LINK_LAYER_ADDRESS
+        option = _link_layer_address(wanted, frame, body + _ND_FIXED, end)
         if isinstance(option, IgnoreReason):
             return option
 
@@ -260,29 +296,34 @@ class Decoder:
             mac = sender
         else:
             return IgnoreReason.NO_LINK_LAYER_ADDRESS
-        return self._sighting(watched, target, at, kind, mac, outgoing)
+        return self._told(watched, target, at, kind, mac, outgoing)
 
-    def _sighting(
-        self, watched: _Watched, address: bytes, at: Nanoseconds, kind: Kind, mac: bytes, outgoing: bool
-    ) -> Sighting | IgnoreReason:
+    def _told(
+        self, watched: _Watched, address: bytes, at: Nanoseconds, kind: Kind | None, mac: bytes, outgoing: bool
+    ) -> Outcome:
         if len(mac) != 6:
             return IgnoreReason.BAD_LENGTHS
         # RFC 1812, section 3.3.2: a group's address belongs to nobody, and neither does none at all.
         if mac[0] & 1 or mac == _NO_MAC:
             return IgnoreReason.BAD_SHA
-        vip = watched.vip or self._discover(address)
-        if isinstance(vip, IgnoreReason):
-            return vip
-        return Sighting(at, vip, kind, Mac(mac), outgoing)
+        known = watched.address
+        if known is None:
+            discovered = self._discover(address)
+            if isinstance(discovered, IgnoreReason):
+                return discovered
+            known = discovered
+        if watched.neighbour or kind is None:
+            return NeighbourSeen(at, known, Mac(mac))
+        return Sighting(at, known, kind, Mac(mac), outgoing)
 
     def _discover(self, packed: bytes) -> IPAddress | IgnoreReason:
         vip = ip_address(packed)
         # Only a unicast address can be announced (RFC 1122, section 3.2.1.3; RFC 4861, section 7.1.2).
         if vip.is_multicast or vip.is_loopback or vip.is_unspecified or packed == _BROADCAST_IPV4:
             return IgnoreReason.OTHER_ADDRESS
-        if len(self._watched) >= MAX_DISCOVERED:
+        if len(self._vips) >= MAX_DISCOVERED:
             return IgnoreReason.TOO_MANY_ADDRESSES
-        self._watched[packed] = _Watched(vip, 0)
+        self._vips[packed] = _Watched(vip, 0)
         return vip
 
 
@@ -293,13 +334,16 @@ def _checksum_holds(frame: Frame, start: int, end: int, length: int) -> bool:
     return (total + length + ICMPV6) % 0xFFFF == 0
 
 
-def _target_link_layer_address(frame: Frame, start: int, end: int) -> bytes | IgnoreReason | None:
-    """The option's MAC, None without it. RFC 4861, section 4.6: options count their length in units of eight bytes."""
+def _link_layer_address(wanted: int, frame: Frame, start: int, end: int) -> bytes | IgnoreReason | None:
+    """The MAC in an option of the wanted type, None without it.
+
+    RFC 4861, section 4.6: options count their length in units of eight bytes.
+    """
     mac = None
     while start < end:
         if end - start < 8 or frame[start + 1] == 0 or start + 8 * frame[start + 1] > end:
             return IgnoreReason.MALFORMED_ND
-        if frame[start] == _TARGET_LINK_LAYER_ADDRESS and mac is None:
+        if frame[start] == wanted and mac is None:
             if frame[start + 1] != 1:
                 return IgnoreReason.BAD_LENGTHS
             mac = bytes(frame[start + 2 : start + 8])

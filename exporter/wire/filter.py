@@ -1,13 +1,11 @@
 """Writes the classic BPF program that lets only frames about the watched addresses into user space.
 
 A frame passes if it is
-- ARP whose spa is watched, or whose spa is 0.0.0.0 and whose tpa is watched;
-- a neighbour advertisement for a watched target, or a solicitation for it from `::`;
+- ARP whose spa is a VIP or a neighbour (a node's own address), or whose spa is 0.0.0.0 and whose tpa is a VIP;
+- a neighbour advertisement for a VIP or a neighbour, a solicitation for a VIP from `::`, or any from a neighbour;
 plain or behind at most two inline tags (a tag that the kernel stripped is not among them). All else, and what is too
 short to tell, is dropped where it costs nothing. Whether what passes is a proper message, `decode` judges and counts:
 a frame with odd lengths but a VIP where spa belongs passes too, so that it shows up under its reason.
-
-A program is a tuple of instructions that always ends in a return, so one can be put inside another without labels.
 """
 
 from __future__ import annotations
@@ -16,10 +14,23 @@ import ctypes
 import errno
 import socket
 import struct
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 
 from exporter.vip.model import IPAddress
+from exporter.wire.bpf import (
+    DROP,
+    MAX_INSTRUCTIONS,
+    PASS,
+    Instruction,
+    Op,
+    Program,
+    branch,
+    otherwise,
+    require,
+    search,
+    search_loaded,
+)
 from exporter.wire.decode import (
     ETHERTYPE_ARP,
     ETHERTYPE_IPV6,
@@ -29,79 +40,54 @@ from exporter.wire.decode import (
     VLAN_ETHERTYPES,
 )
 
-SNAP_LENGTH = 2048
-"""Bytes handed over of a frame: any ARP, and any advertisement up to a usual MTU."""
-MAX_INSTRUCTIONS = 4096
-
 _SO_ATTACH_FILTER = 26
-_COMPARED_ONE_BY_ONE = 8
-"""Addresses compared one by one at the end of the binary search: fewer would lengthen the program."""
 
-
-class Instruction(NamedTuple):
-    """The kernel's `struct sock_filter`."""
-
-    code: int
-    jt: int
-    jf: int
-    k: int
-
-    def pack(self) -> bytes:
-        return struct.pack("=HBBI", *self)
-
-
-Program = tuple[Instruction, ...]
-
-_LOAD_INDEX, _LOAD_INDEX_MEMORY, _STORE = 0x01, 0x61, 0x02
-_LOAD_HALF = 0x28
-# Loads relative to the index register, which holds the length of the inline tags.
-_LOAD_WORD_INDEXED, _LOAD_BYTE_INDEXED = 0x40, 0x50
-_AND = 0x54
-_JUMP, _IF_EQUAL, _IF_GREATER_OR_EQUAL, _IF_EQUAL_INDEX = 0x05, 0x15, 0x35, 0x1D
-_RETURN = 0x06
-
-_DROP: Program = (Instruction(_RETURN, 0, 0, 0),)
-_PASS: Program = (Instruction(_RETURN, 0, 0, SNAP_LENGTH),)
-
+# From the index register on, which holds the length of the inline tags.
 _SPA, _TPA = 28, 38
 _VERSION, _NEXT_HEADER, _SOURCE, _ICMPV6_TYPE, _TARGET = 14, 20, 22, 54, 62
 
 
-def compile_filter(vips: Iterable[IPAddress], *, exact: bool = True) -> Program:
-    """The program for these addresses.
+def compile_filter(vips: Iterable[IPAddress], neighbours: Iterable[IPAddress] = ()) -> Program:
+    """The best of the `programs` for these addresses."""
+    return next(programs(vips, neighbours))
 
-    Too many of them (some 2,800 of IPv4 or of one IPv6 pool, 350 of scattered IPv6), or `exact` false, gives one of a
-    few instructions that passes every gratuitous ARP, every ARP probe, every advertisement and every solicitation from
-    `::`: the decoder picks the watched ones. Ordinary requests and replies in the name of a VIP are not seen then.
+
+def programs(vips: Iterable[IPAddress], neighbours: Iterable[IPAddress] = ()) -> Iterator[Program]:
+    """The programs for these addresses that are not too long for the kernel, the best first.
+
+    1. All addresses exactly.
+    2. The VIPs exactly, and no neighbours: they are not to take the room of those.
+    3. A few instructions that pass every gratuitous ARP, every ARP probe, every advertisement and every solicitation
+       from `::`: the decoder picks the watched ones. Ordinary requests and replies in the name of a VIP are not seen
+       then, and little of neighbours. Some 2,800 VIPs of IPv4 or of one IPv6 pool, or 350 of scattered IPv6, leave
+       no other.
     """
-    packed = {vip.packed for vip in vips}
-    if not packed:
-        return _DROP
-    ipv4 = sorted(address for address in packed if len(address) == 4)
-    ipv6 = sorted(address for address in packed if len(address) == 16)
-    if exact:
-        arp = _about(ipv4) if ipv4 else _DROP
-        nd = _neighbour_discovery(_search(ipv6, _TARGET)) if ipv6 else _DROP
-        program = _dispatch(arp, nd)
-        if len(program) <= MAX_INSTRUCTIONS:
-            return program
-    return _dispatch(_GRATUITOUS_OR_PROBE if ipv4 else _DROP, _neighbour_discovery(_PASS) if ipv6 else _DROP)
+    watched = {vip.packed for vip in vips}
+    others = {neighbour.packed for neighbour in neighbours} - watched
+    if others and len(program := _exact(watched, others)) <= MAX_INSTRUCTIONS:
+        yield program
+    if len(program := _exact(watched, frozenset())) <= MAX_INSTRUCTIONS:
+        yield program
+    yield _coarse(watched)
 
 
-def attach(receiver: socket.socket, vips: Iterable[IPAddress]) -> None:
-    """Give the socket the filter for these addresses, in place of the one that it has.
+def attach(receiver: socket.socket, vips: Iterable[IPAddress], neighbours: Iterable[IPAddress] = ()) -> None:
+    """Give the socket the best filter for these addresses that it has room for, in place of the one that it has.
 
     Raises:
         OSError: the kernel takes no filter at all.
     """
-    vips = tuple(vips)
-    try:
-        _attach(receiver, compile_filter(vips))
-    except OSError as error:
-        # The sysctl net.core.optmem_max bounds what a socket's filters, the old one and the new one, may take.
-        if error.errno != errno.ENOMEM:
-            raise
-        _attach(receiver, compile_filter(vips, exact=False))
+    *better, last = programs(vips, neighbours)
+    for program in better:
+        try:
+            _attach(receiver, program)
+        except OSError as error:
+            # The sysctl net.core.optmem_max bounds what a socket's filters, the old one and the new one, may take.
+            if error.errno != errno.ENOMEM:
+                raise
+        else:
+            return
+    _attach(receiver, last)
 
 
 def _attach(receiver: socket.socket, program: Program) -> None:
@@ -110,107 +96,102 @@ def _attach(receiver: socket.socket, program: Program) -> None:
     receiver.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, struct.pack("HP", len(program), ctypes.addressof(buffer)))
 
 
+def _exact(vips: AbstractSet[bytes], neighbours: AbstractSet[bytes]) -> Program:
+    """For these addresses, as they stand in frames; none is both."""
+    vips4, vips6 = _by_family(vips)
+    neighbours4, neighbours6 = _by_family(neighbours)
+    return _dispatch(
+        _arp(search_loaded(vips4, _SPA), search_loaded(neighbours4, _SPA)) if vips4 or neighbours4 else DROP,
+        _neighbour_discovery(search(vips6, _TARGET), search(neighbours6, _TARGET), search(neighbours6, _SOURCE))
+        if vips6 or neighbours6
+        else DROP,
+    )
+
+
+def _coarse(vips: AbstractSet[bytes]) -> Program:
+    """For any addresses of the VIPs' families."""
+    ipv4, ipv6 = _by_family(vips)
+    return _dispatch(_GRATUITOUS_OR_PROBE if ipv4 else DROP, _neighbour_discovery(PASS, DROP, DROP) if ipv6 else DROP)
+
+
+def _by_family(addresses: AbstractSet[bytes]) -> tuple[list[bytes], list[bytes]]:
+    return [a for a in addresses if len(a) == 4], [a for a in addresses if len(a) == 16]
+
+
 def _dispatch(arp: Program, ipv6: Program) -> Program:
-    protocol = _branch(_IF_EQUAL, ETHERTYPE_ARP, arp, _branch(_IF_EQUAL, ETHERTYPE_IPV6, ipv6, _DROP))
-    second_tag = _if_tagged((Instruction(_LOAD_INDEX, 0, 0, 8), Instruction(_LOAD_HALF, 0, 0, 20)))
-    first_tag = _if_tagged((Instruction(_LOAD_INDEX, 0, 0, 4), Instruction(_LOAD_HALF, 0, 0, 16), *second_tag))
-    return (Instruction(_LOAD_INDEX, 0, 0, 0), Instruction(_LOAD_HALF, 0, 0, 12), *first_tag, *protocol)
+    if arp == ipv6 == DROP:
+        return DROP
+    protocol = branch(Op.IF_EQUAL, ETHERTYPE_ARP, arp, branch(Op.IF_EQUAL, ETHERTYPE_IPV6, ipv6, DROP))
+    second_tag = _if_tagged((Instruction(Op.LOAD_INDEX, 0, 0, 8), Instruction(Op.LOAD_HALF, 0, 0, 20)))
+    first_tag = _if_tagged((Instruction(Op.LOAD_INDEX, 0, 0, 4), Instruction(Op.LOAD_HALF, 0, 0, 16), *second_tag))
+    return (Instruction(Op.LOAD_INDEX, 0, 0, 0), Instruction(Op.LOAD_HALF, 0, 0, 12), *first_tag, *protocol)
 
 
 def _if_tagged(then: Program) -> Program:
     """Do `then` if the ethertype in hand is a tag's, and go on with what follows in any case."""
     first, second, third = sorted(VLAN_ETHERTYPES)
     return (
-        Instruction(_IF_EQUAL, 2, 0, first),
-        Instruction(_IF_EQUAL, 1, 0, second),
-        Instruction(_IF_EQUAL, 0, len(then), third),
+        Instruction(Op.IF_EQUAL, 2, 0, first),
+        Instruction(Op.IF_EQUAL, 1, 0, second),
+        Instruction(Op.IF_EQUAL, 0, len(then), third),
         *then,
     )
 
 
-def _about(ipv4: Sequence[bytes]) -> Program:
-    # Without sender address: what counts is the address asked for.
+def _arp(about_vip: Program, from_neighbour: Program) -> Program:
+    """Let the two decide on the sender's address. Where there is none, the address asked for may be a VIP."""
     return (
-        Instruction(_LOAD_WORD_INDEXED, 0, 0, _SPA),
-        Instruction(_IF_EQUAL, 0, 1, 0),
-        Instruction(_LOAD_WORD_INDEXED, 0, 0, _TPA),
-        *_choose(_by_first_word(ipv4), _SPA),
+        Instruction(Op.LOAD_WORD, 0, 0, _SPA),
+        Instruction(Op.IF_EQUAL, 0, 2, 0),
+        Instruction(Op.LOAD_WORD, 0, 0, _TPA),
+        Instruction(Op.JUMP, 0, 0, len(from_neighbour)),
+        *otherwise(from_neighbour, about_vip),
     )
 
 
 _GRATUITOUS_OR_PROBE: Program = (
-    Instruction(_LOAD_WORD_INDEXED, 0, 0, _SPA),
-    Instruction(_IF_EQUAL, 4, 0, 0),
-    Instruction(_STORE, 0, 0, 0),
-    Instruction(_LOAD_WORD_INDEXED, 0, 0, _TPA),
-    Instruction(_LOAD_INDEX_MEMORY, 0, 0, 0),
-    Instruction(_IF_EQUAL_INDEX, 0, 1, 0),
-    *_PASS,
-    *_DROP,
+    Instruction(Op.LOAD_WORD, 0, 0, _SPA),
+    Instruction(Op.IF_EQUAL, 4, 0, 0),
+    Instruction(Op.STORE, 0, 0, 0),
+    Instruction(Op.LOAD_WORD, 0, 0, _TPA),
+    Instruction(Op.LOAD_INDEX_FROM_MEMORY, 0, 0, 0),
+    Instruction(Op.IF_EQUAL_TO_INDEX, 0, 1, 0),
+    *PASS,
+    *DROP,
 )
 
 
-def _neighbour_discovery(target: Program) -> Program:
-    """Let `target` decide on advertisements and on solicitations from `::`."""
-    from_nobody = tuple(
-        instruction
-        for word in range(4)
-        for instruction in _require(Instruction(_LOAD_WORD_INDEXED, 0, 0, _SOURCE + 4 * word), 0)
+def _neighbour_discovery(about_vip: Program, of_neighbour: Program, from_neighbour: Program) -> Program:
+    """Let these decide, each on the messages that may concern it.
+
+    Args:
+        about_vip: advertisements, and solicitations from `::`.
+        of_neighbour: advertisements.
+        from_neighbour: solicitations from anybody else.
+    """
+    advertisement = otherwise(of_neighbour, about_vip)
+    somebody_else = (Instruction(Op.JUMP, 0, 0, len(from_neighbour) + len(of_neighbour)), *from_neighbour)
+    # The first word of the source that is not zero leads past that jump.
+    solicitation = (
+        *(
+            instruction
+            for word in range(4)
+            for instruction in (
+                Instruction(Op.LOAD_WORD, 0, 0, _SOURCE + 4 * word),
+                Instruction(Op.IF_EQUAL, 0, 7 - 2 * word, 0),
+            )
+        ),
+        *somebody_else,
     )
     return (
-        *_require(Instruction(_LOAD_BYTE_INDEXED, 0, 0, _NEXT_HEADER), ICMPV6),
-        Instruction(_LOAD_BYTE_INDEXED, 0, 0, _VERSION),
-        *_require(Instruction(_AND, 0, 0, 0xF0), 0x60),
-        Instruction(_LOAD_BYTE_INDEXED, 0, 0, _ICMPV6_TYPE),
-        Instruction(_IF_EQUAL, 2 + len(from_nobody), 0, NEIGHBOUR_ADVERTISEMENT),
-        Instruction(_IF_EQUAL, 1, 0, NEIGHBOUR_SOLICITATION),
-        *_DROP,
-        *from_nobody,
-        *target,
+        *require(Instruction(Op.LOAD_BYTE, 0, 0, _NEXT_HEADER), ICMPV6),
+        Instruction(Op.LOAD_BYTE, 0, 0, _VERSION),
+        *require(Instruction(Op.AND, 0, 0, 0xF0), 0x60),
+        Instruction(Op.LOAD_BYTE, 0, 0, _ICMPV6_TYPE),
+        Instruction(Op.IF_EQUAL, 3, 0, NEIGHBOUR_SOLICITATION),
+        Instruction(Op.IF_EQUAL, 1, 0, NEIGHBOUR_ADVERTISEMENT),
+        *DROP,
+        Instruction(Op.JUMP, 0, 0, len(solicitation)),
+        *solicitation,
+        *advertisement,
     )
-
-
-def _require(value: Instruction, expected: int) -> Program:
-    return (value, Instruction(_IF_EQUAL, 1, 0, expected), *_DROP)
-
-
-def _search(keys: Sequence[bytes], offset: int) -> Program:
-    """Pass a frame with one of the sorted keys at the offset, comparing four bytes at a time."""
-    load = Instruction(_LOAD_WORD_INDEXED, 0, 0, offset)
-    return (load, *_choose(_by_first_word(keys), offset + 4))
-
-
-_Groups = Sequence[tuple[int, Sequence[bytes]]]
-"""Words in rising order, each with what may follow it."""
-
-
-def _by_first_word(keys: Sequence[bytes]) -> _Groups:
-    groups: dict[int, list[bytes]] = {}
-    for key in keys:
-        groups.setdefault(int.from_bytes(key[:4], "big"), []).append(key[4:])
-    return tuple(groups.items())
-
-
-def _choose(groups: _Groups, rest_offset: int) -> Program:
-    """Pass a frame whose word in hand is one of the groups' and is followed, at `rest_offset`, by one of its rests."""
-    if len(groups) > _COMPARED_ONE_BY_ONE:
-        middle = len(groups) // 2
-        upper, lower = _choose(groups[middle:], rest_offset), _choose(groups[:middle], rest_offset)
-        return _branch(_IF_GREATER_OR_EQUAL, groups[middle][0], upper, lower)
-    if groups[0][1] == [b""]:
-        equals = (Instruction(_IF_EQUAL, len(groups) - i, 0, word) for i, (word, _) in enumerate(groups))
-        return (*equals, *_DROP, *_PASS)
-    program = _DROP
-    for word, rests in reversed(groups):
-        program = _branch(_IF_EQUAL, word, _search(rests, rest_offset), program)
-    return program
-
-
-def _branch(test: int, k: int, then: Program, otherwise: Program) -> Program:
-    # A conditional jump reaches 255 instructions, an unconditional one any distance.
-    if len(then) <= 255:
-        return (Instruction(test, 0, len(then), k), *then, *otherwise)
-    if len(otherwise) <= 255:
-        return (Instruction(test, len(otherwise), 0, k), *otherwise, *then)
-    jump = Instruction(_JUMP, 0, 0, len(otherwise))
-    return (Instruction(test, 0, 1, k), jump, *otherwise, *then)

@@ -13,6 +13,7 @@ from typing import NamedTuple, Protocol
 
 from exporter.vip.model import IPAddress, Nanoseconds
 from exporter.wire import filter as frame_filter
+from exporter.wire.bpf import SNAP_LENGTH
 from exporter.wire.interface import interface_index, why_deaf
 
 BATCH = 256
@@ -52,7 +53,7 @@ class FrameSource(Protocol):
     def read(self) -> Sequence[CapturedFrame]:
         """What is there now, at most `BATCH` frames, without waiting. Raises OSError, once for each trouble."""
 
-    def watch(self, vips: Iterable[IPAddress]) -> None:
+    def watch(self, vips: Iterable[IPAddress], neighbours: Iterable[IPAddress]) -> None:
         """From now on, queue frames about these addresses. Those queued already stay."""
 
     def take_dropped(self) -> int:
@@ -72,7 +73,9 @@ class PacketSocket:
         OSError: the interface is missing, or the kernel refuses for another reason.
     """
 
-    def __init__(self, device: str, vips: Iterable[IPAddress], buffer_bytes: int) -> None:
+    def __init__(
+        self, device: str, vips: Iterable[IPAddress], neighbours: Iterable[IPAddress], buffer_bytes: int
+    ) -> None:
         self._device = device
         self._error: OSError | None = None
         try:
@@ -84,13 +87,13 @@ class PacketSocket:
                 " (run it as root, or grant the capability: `setcap cap_net_raw+ep`, `capabilities: {add: [NET_RAW]}`)"
             ) from None
         try:
-            self._prepare(vips, buffer_bytes)
+            self._prepare(vips, neighbours, buffer_bytes)
         except BaseException:
             self._socket.close()
             raise
 
-    def _prepare(self, vips: Iterable[IPAddress], buffer_bytes: int) -> None:
-        frame_filter.attach(self._socket, vips)
+    def _prepare(self, vips: Iterable[IPAddress], neighbours: Iterable[IPAddress], buffer_bytes: int) -> None:
+        frame_filter.attach(self._socket, vips, neighbours)
         try:
             self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, buffer_bytes)
         except PermissionError:
@@ -128,7 +131,7 @@ class PacketSocket:
         return frames
 
     def _receive(self) -> CapturedFrame:
-        data, ancillary, _, address = self._socket.recvmsg(frame_filter.SNAP_LENGTH, _ANCILLARY_SIZE)
+        data, ancillary, _, address = self._socket.recvmsg(SNAP_LENGTH, _ANCILLARY_SIZE)
         wall, tag = 0, None
         for level, kind, value in ancillary:
             if level == socket.SOL_SOCKET and kind == _SO_TIMESTAMPNS:
@@ -139,8 +142,8 @@ class PacketSocket:
                 tag = tci if status & _VLAN_VALID else None
         return CapturedFrame(data, wall, address[2] == _PACKET_OUTGOING, tag)
 
-    def watch(self, vips: Iterable[IPAddress]) -> None:
-        frame_filter.attach(self._socket, vips)
+    def watch(self, vips: Iterable[IPAddress], neighbours: Iterable[IPAddress]) -> None:
+        frame_filter.attach(self._socket, vips, neighbours)
 
     def take_dropped(self) -> int:
         statistics = self._socket.getsockopt(_SOL_PACKET, _PACKET_STATISTICS, 8)

@@ -175,12 +175,20 @@ def compose_advertisement(
 
 
 def compose_solicitation(
-    *, source: Mac, destination: Mac, source_address: IPAddress, destination_address: IPAddress, target: IPAddress
+    *,
+    source: Mac,
+    destination: Mac,
+    source_address: IPAddress,
+    destination_address: IPAddress,
+    target: IPAddress,
+    mac: Mac | None,
 ) -> bytes:
-    """An Ethernet frame with a neighbour solicitation, without options."""
-    from scapy.layers.inet6 import ICMPv6ND_NS, IPv6
+    """An Ethernet frame with a neighbour solicitation; without the link-layer address option if `mac` is None."""
+    from scapy.layers.inet6 import ICMPv6ND_NS, ICMPv6NDOptSrcLLAddr, IPv6
     from scapy.layers.l2 import Ether
 
-    header = IPv6(src=str(source_address), dst=str(destination_address), hlim=255)
     message = ICMPv6ND_NS(tgt=str(target))
+    if mac is not None:
+        message /= ICMPv6NDOptSrcLLAddr(lladdr=format_mac(mac))
+    header = IPv6(src=str(source_address), dst=str(destination_address), hlim=255)
     return bytes(Ether(src=format_mac(source), dst=format_mac(destination)) / header / message)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from exporter.cluster import client as under_test
-from exporter.cluster.client import Client, Target, find_configuration
+from exporter.cluster.client import Client, find_configuration
 from exporter.cluster.errors import ClusterError, ConfigurationError, Reason
+from exporter.cluster.target import Target
 
 TARGET = Target("services", "kube-system", "ingress-expose")
 

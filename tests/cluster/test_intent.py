@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.cluster.intent import LONGEST_HOST, MOST_ADDRESSES, MOST_PROBLEMS, Problem, read_service
+from exporter.cluster.fields import LONGEST_HOST, MOST_ADDRESSES, MOST_PROBLEMS, Key, Problem
+from exporter.cluster.intent import read_service
 from exporter.vip.model import Mode, ServiceIntent, ServiceRef, parse_mac
 
 REF = ServiceRef("kube-system", "ingress-expose")
@@ -32,7 +33,8 @@ def obj(
 
 
 def read(service: dict[str, Any]) -> tuple[ServiceIntent, tuple[Problem, ...]]:
-    return read_service(REF, service)
+    said, problems = read_service(Key("kube-system", "ingress-expose"), service)
+    return said.intent, problems
 
 
 S, D, U = Mode.STATIC, Mode.DHCP, Mode.UNKNOWN

@@ -1,318 +1,39 @@
-"""The loop against an API server that misbehaves in every way a test can name: it recovers, and says what is true."""
+"""The watcher against an API server: what it follows, what it tells, and how far that can be believed."""
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
+from ipaddress import ip_address
+from typing import Any
 
 import pytest
 
 from exporter.clock import Clock
 from exporter.cluster.errors import Reason
-from exporter.cluster.watch import DEFAULT_SERVICES, ClusterWatcher
-from exporter.lab.kubeapi import Ending, Fault, Flaw, Rule
-from exporter.vip.model import Input, ServiceGone, ServiceRef
-from tests.cluster.conftest import FAST, Cluster, eventually, service
+from exporter.cluster.interests import Interests
+from exporter.cluster.watch import ClusterWatcher, TargetStatus
+from exporter.lab.kubeapi import Fault, Flaw, KubeAPI
+from exporter.vip.model import SECOND, Input, LeaseGone, Mode, Node, ServiceRef, ServiceSeen, parse_mac
+from tests.cluster.conftest import FAST, ONLY_SERVICE, SERVICE, Cluster, eventually, lease, nothing_but, service
+
+VIP = ip_address("10.0.0.5")
+BOTH = nothing_but(services=Interests().services)
+SVCS_LOCK = ServiceRef("kube-system", "plndr-svcs-lock")
+WITH_LEASE = nothing_but(services=(SERVICE,), service_leases=(SVCS_LOCK,))
 
 
-def errors(watcher: ClusterWatcher) -> dict[Reason, int]:
-    return {reason: count for (_, reason), count in watcher.status().errors.items() if count}
+def errors(watcher: ClusterWatcher, resource: str = "services") -> dict[Reason, int]:
+    counted = watcher.status().errors.items()
+    return {reason: count for (of, reason), count in counted if count and of == resource}
 
 
-def test_service_is_seen_then_followed_then_gone(cluster: Cluster) -> None:
-    watcher = cluster.watch()
-    eventually(lambda: cluster.inbox.hosts() == ["node1"])
-    cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "node2"])
-    cluster.api.delete("services", "kube-system", "ingress-expose")
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "node2", "-"])
-    assert isinstance(cluster.inbox.services()[-1], ServiceGone)
-    assert watcher.status().up
-    assert errors(watcher) == {}
-    assert cluster.inbox.freshness() == [True]
-
-
-def test_change_of_something_else_is_not_delivered(cluster: Cluster) -> None:
-    cluster.watch()
-    eventually(lambda: cluster.inbox.hosts() == ["node1"])
-    cluster.api.annotate("services", "kube-system", "ingress-expose", {"example.org/touched": "1"})
-    cluster.api.apply("services", service("another", host="node9"))
-    cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "node2"])
-
-
-def test_relist_delivers_only_what_changed(cluster: Cluster) -> None:
-    watcher = cluster.watch()
-    eventually(lambda: cluster.inbox.hosts() == ["node1"])
-    for _ in range(3):
-        cluster.watching()
-        before = watcher.status().last_sync["services"]
-        watcher.relist()
-        eventually(lambda before=before: watcher.status().last_sync["services"] > before)
-    assert cluster.inbox.hosts() == ["node1"]
-    assert errors(watcher) == {}
-
-
-def test_service_that_does_not_exist_is_no_failure(cluster: Cluster) -> None:
-    cluster.api.delete("services", "kube-system", "ingress-expose")
-    watcher = cluster.watch()
-    eventually(lambda: cluster.inbox.freshness() == [True])
-    assert watcher.status().up
-    assert cluster.inbox.services() == []
-    cluster.api.apply("services", service())
-    eventually(lambda: cluster.inbox.hosts() == ["node1"])
-
-
-def test_both_of_harvesters_services_are_followed(cluster: Cluster) -> None:
-    cluster.watch(services=DEFAULT_SERVICES)
-    eventually(lambda: cluster.inbox.freshness() == [True])
-    cluster.api.delete("services", "kube-system", "ingress-expose")
-    cluster.api.apply("services", service("rke2-traefik", host="node3"))
-    eventually(lambda: sorted(cluster.inbox.hosts()) == ["-", "node1", "node3"])
-
-
-def test_orderly_end_resumes_from_the_last_version(cluster: Cluster) -> None:
-    watcher = cluster.watch()
-    cluster.watching()
-    cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "node2"])
-    cluster.api.interrupt_watches(ending=Ending.PROPER)
-    eventually(lambda: [one.verb for one in cluster.api.requests] == ["list", "watch", "watch"])
-    first, second = (int(one.query["resourceVersion"]) for one in list(cluster.api.requests)[1:])
-    assert second > first
-    assert errors(watcher) == {}
-
-
-def test_bookmark_moves_the_version_and_counts_as_heard(cluster: Cluster) -> None:
-    cluster.api.bookmark_seconds = 0.05
-    watcher = cluster.watch()
-    cluster.watching()
-    cluster.api.apply("services", service("another"))
-    before = watcher.status().last_sync["services"]
-    eventually(lambda: watcher.status().last_sync["services"] > before + 100_000_000)
-    cluster.api.interrupt_watches(ending=Ending.PROPER)
-    eventually(lambda: len(cluster.api.requests) == 3)
-    first, second = (int(one.query["resourceVersion"]) for one in list(cluster.api.requests)[1:])
-    assert second > first
-
-
-ODD_LIST = json.dumps({"kind": "ServiceList", "metadata": {"resourceVersion": "1"}, "items": [None, 5, {}]}).encode()
-NAMELESS = json.dumps({"metadata": {"resourceVersion": "1"}, "items": [{"metadata": None}]}).encode()
-
-
-@pytest.mark.parametrize(
-    ("fault", "reason"),
-    [
-        (Fault(flaw=Flaw.STATUS, status=403), Reason.FORBIDDEN),
-        (Fault(flaw=Flaw.STATUS, status=401), Reason.UNAUTHORIZED),
-        (Fault(flaw=Flaw.STATUS, status=404), Reason.NOT_FOUND),
-        (Fault(flaw=Flaw.STATUS, status=429), Reason.THROTTLED),
-        (Fault(flaw=Flaw.STATUS, status=500), Reason.SERVER_ERROR),
-        (Fault(flaw=Flaw.STATUS, status=302), Reason.REJECTED),
-        (Fault(flaw=Flaw.STATUS, status=410), Reason.GONE),
-        (Fault(flaw=Flaw.RESET), Reason.UNREACHABLE),
-        (Fault(flaw=Flaw.SILENT), Reason.TIMEOUT),
-        (Fault(flaw=Flaw.SLOW, seconds=2), Reason.TIMEOUT),
-        (Fault(flaw=Flaw.RAW, body=b"<html>Sign in</html>"), Reason.MALFORMED),
-        (Fault(flaw=Flaw.RAW, body=b""), Reason.MALFORMED),
-        (Fault(flaw=Flaw.RAW, body=b"\xff\xfe\x00"), Reason.MALFORMED),
-        (Fault(flaw=Flaw.RAW, body=b"[" * 200_000), Reason.MALFORMED),
-        (Fault(flaw=Flaw.RAW, body=b"[]"), Reason.MALFORMED),
-        (Fault(flaw=Flaw.RAW, body=b'{"items": []}'), Reason.MALFORMED),
-        (Fault(flaw=Flaw.RAW, body=b'{"metadata": {"resourceVersion": "1"}, "items": 7}'), Reason.MALFORMED),
-        (Fault(flaw=Flaw.RAW, body=ODD_LIST), Reason.MALFORMED),
-        (Fault(flaw=Flaw.RAW, body=NAMELESS), Reason.MALFORMED),
-    ],
-    ids=lambda value: value.value if isinstance(value, Reason) else None,
-)
-def test_list_that_fails_is_repeated_until_it_works(cluster: Cluster, fault: Fault, reason: Reason) -> None:
-    cluster.api.inject(replace(fault, verb="list"))
-    watcher = cluster.watch()
-    eventually(lambda: errors(watcher).get(reason, 0) >= 2)
-    assert set(errors(watcher)) == {reason}
-    assert not watcher.status().up
-    assert cluster.inbox.inputs == []
-    cluster.api.heal()
-    eventually(lambda: cluster.inbox.hosts() == ["node1"])
-    assert watcher.status().up
-
-
-def event(kind: object, obj: object) -> bytes:
-    return json.dumps({"type": kind, "object": obj}).encode() + b"\n"
-
-
-@pytest.mark.parametrize(
-    "line",
-    [
-        b"{not json\n",
-        b"\xff\xfe\n",
-        b"[1, 2]\n",
-        b"null\n",
-        event("MODIFIED", None),
-        event("MODIFIED", {}),
-        event("MODIFIED", {"metadata": None}),
-        event("MODIFIED", {"metadata": {"name": 5}}),
-        event("DELETED", {"metadata": {"name": "ingress-expose", "namespace": []}}),
-        event("EXPLODED", {"metadata": {"name": "ingress-expose"}}),
-        event(["MODIFIED"], {"metadata": {"name": "ingress-expose"}}),
-        event("ERROR", {"code": "410"}),
-        event("ERROR", {}),
-        b'{"type": "MODIFIED", "obj',
-    ],
-    ids=lambda line: line[:40].decode(errors="replace").strip(),
-)
-def test_garbage_in_a_watch_is_counted_and_the_truth_listed_again(cluster: Cluster, line: bytes) -> None:
-    watcher = cluster.watch()
-    cluster.watching()
-    cluster.api.interrupt_watches(line, None if line.endswith(b"\n") else Ending.PROPER)
-    eventually(lambda: errors(watcher) == {Reason.MALFORMED: 1})
-    cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "node2"])
-    assert watcher.status().up
-
-
-def test_garbage_within_an_object_does_no_harm(cluster: Cluster) -> None:
-    watcher = cluster.watch()
-    cluster.watching()
-    odd = {
-        "spec": 7,
-        "status": [],
-        "metadata": {"name": "ingress-expose", "namespace": "kube-system", "annotations": 5},
-    }
-    cluster.api.interrupt_watches(event("MODIFIED", odd) + b"\n\n")
-    eventually(lambda: cluster.inbox.hosts() == ["node1", ""])
-    cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "", "node2"])
-    assert errors(watcher) == {}
-
-
-@pytest.mark.parametrize("compacted", [True, False], ids=["event", "http"])
-def test_version_too_old_is_listed_again_at_once(cluster: Cluster, compacted: bool) -> None:
-    slow = replace(FAST, backoff_first=20.0, backoff_most=20.0)
-    cluster.api.inject(Fault(flaw=Flaw.SLOW, verb="watch", seconds=0.2, times=1))
-    if not compacted:
-        cluster.api.inject(Fault(flaw=Flaw.STATUS, status=410, verb="watch", times=1))
-    watcher = cluster.watch(timing=slow)
-    eventually(lambda: [one.verb for one in cluster.api.requests] == ["list", "watch"])
-    if compacted:
-        cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
-        cluster.api.compact()
-    else:
-        cluster.watching()
-        cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
-        eventually(lambda: cluster.inbox.hosts() == ["node1", "node2"])
-        cluster.api.interrupt_watches(ending=Ending.PROPER)
-    eventually(lambda: errors(watcher) == {Reason.GONE: 1})
-    expected = ["list", "watch", "list", "watch"] if compacted else ["list", "watch", "watch", "list", "watch"]
-    eventually(lambda: [one.verb for one in cluster.api.requests] == expected)
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "node2"])
-    assert watcher.status().up
-
-
-def test_reset_watch_loses_nothing(cluster: Cluster) -> None:
-    watcher = cluster.watch()
-    cluster.watching()
-    cluster.api.interrupt_watches(ending=Ending.RESET)
-    cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "node2"])
-    assert errors(watcher) == {Reason.UNREACHABLE: 1}
-
-
-def test_server_restart_with_the_service_changed_meanwhile(cluster: Cluster) -> None:
-    watcher = cluster.watch()
-    cluster.watching()
-    cluster.api.stop()
-    eventually(lambda: not watcher.status().up)
-    cluster.api.delete("services", "kube-system", "ingress-expose")
-    cluster.api.start()
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "-"])
-    assert watcher.status().up
-    assert Reason.UNREACHABLE in errors(watcher)
-
-
-def test_server_absent_at_the_start(cluster: Cluster) -> None:
-    cluster.api.stop()
-    watcher = cluster.watch()
-    eventually(lambda: errors(watcher).get(Reason.UNREACHABLE, 0) >= 2)
-    cluster.api.start()
-    eventually(lambda: cluster.inbox.hosts() == ["node1"])
-
-
-def test_watch_that_ends_at_once_is_not_asked_for_without_pause(cluster: Cluster) -> None:
-    cluster.api.inject(Fault(flaw=Flaw.RAW, verb="watch"))
-    cluster.watch(timing=replace(FAST, pace=0.2))
-    eventually(lambda: len(cluster.api.requests) >= 2)
-    time.sleep(0.5)
-    assert len(cluster.api.requests) <= 5
-
-
-def test_failures_are_repeated_ever_more_slowly(cluster: Cluster) -> None:
-    """Lists work and watches do not: the pause must grow all the same."""
-    cluster.api.inject(Fault(flaw=Flaw.STATUS, status=403, verb="watch"))
-    watcher = cluster.watch(timing=replace(FAST, backoff_first=0.05, backoff_most=10.0))
-    time.sleep(1.5)
-    assert 2 <= errors(watcher)[Reason.FORBIDDEN] <= 15
-    assert cluster.inbox.hosts() == ["node1"]
-
-
-def test_rbac_limited_to_one_service_by_name_is_enough(cluster: Cluster) -> None:
-    cluster.api.rules = [Rule("services", ("list", "watch"), "kube-system", ("ingress-expose",))]
-    cluster.watch()
-    cluster.watching()
-    assert cluster.inbox.hosts() == ["node1"]
-    other = cluster.watch(services=[ServiceRef("kube-system", "rke2-traefik")])
-    eventually(lambda: Reason.FORBIDDEN in errors(other))
-    assert not other.status().up
-
-
-def test_wrong_token_then_right_one(cluster: Cluster) -> None:
-    cluster.api.token = "another"
-    watcher = cluster.watch()
-    eventually(lambda: Reason.UNAUTHORIZED in errors(watcher))
-    cluster.api.token = "secret"
-    eventually(lambda: cluster.inbox.hosts() == ["node1"])
-
-
-def test_rotated_token_file_is_read_again_without_a_failure(cluster: Cluster, tmp_path: Path) -> None:
-    token = tmp_path / "token"
-    token.write_text("secret\n")
-    cluster.api.write_kubeconfig(cluster.kubeconfig, token_file=token)
-    watcher = cluster.watch()
-    cluster.watching()
-    token.write_text("rotated\n")
-    cluster.api.token = "rotated"
-    watcher.relist()
-    cluster.api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/vipHost": "node2"})
-    eventually(lambda: cluster.inbox.hosts() == ["node1", "node2"])
-    assert errors(watcher) == {}
-
-
-def test_broken_kubeconfig_is_retried_until_it_is_mended(cluster: Cluster) -> None:
-    good = cluster.kubeconfig.read_text()
-    cluster.kubeconfig.write_text("{clusters: 5")
-    watcher = cluster.watch()
-    eventually(lambda: errors(watcher).get(Reason.CONFIGURATION, 0) >= 2)
-    cluster.kubeconfig.write_text(good)
-    eventually(lambda: cluster.inbox.hosts() == ["node1"])
-
-
-def test_consumer_that_raises_gets_the_change_again(cluster: Cluster) -> None:
-    calls: list[Sequence[Input]] = []
-
-    def deliver(inputs: Sequence[Input]) -> None:
-        calls.append(inputs)
-        if len(calls) == 1:
-            raise RuntimeError("not now")
-        cluster.inbox(inputs)
-
-    watcher = cluster.watch(deliver=deliver)
-    eventually(lambda: cluster.inbox.hosts() == ["node1"])
-    assert errors(watcher) == {Reason.INTERNAL: 1}
+def target(watcher: ClusterWatcher, resource: str) -> TargetStatus:
+    (found,) = (one for one in watcher.status().targets if one.resource == resource)
+    return found
 
 
 def ticked(watcher: ClusterWatcher) -> bool:
@@ -320,16 +41,376 @@ def ticked(watcher: ClusterWatcher) -> bool:
     return True
 
 
+def asked(api: KubeAPI, resource: str, verb: str = "list") -> int:
+    return sum(one.resource == resource and one.verb == verb for one in api.requests)
+
+
+# --- everything together ----------------------------------------------------------------------------------------------
+
+
+def daemonset(version: str) -> dict[str, Any]:
+    pod = {"nodeSelector": {"role": "control"}, "containers": [{"name": "x", "image": f"kube-vip:v{version}"}]}
+    return {"metadata": {"name": "kube-vip", "namespace": "harvester-system"}, "spec": {"template": {"spec": pod}}}
+
+
+def node(name: str, ip: str, role: str) -> dict[str, Any]:
+    return {
+        "metadata": {"name": name, "labels": {"role": role}},
+        "status": {"addresses": [{"type": "InternalIP", "address": ip}]},
+    }
+
+
+def wish(enabled: str = "true") -> dict[str, Any]:
+    data = {"enabled": enabled, "ip": "10.0.0.5", "mode": "static", "loadBalancerIP": "10.0.0.5"}
+    return {"metadata": {"name": "vip", "namespace": "harvester-system"}, "data": data}
+
+
+def populate(api: KubeAPI) -> None:
+    """All that a Harvester has."""
+    api.apply("leases", lease("plndr-svcs-lock", namespace="harvester-system", transitions=3))
+    api.apply("daemonsets", daemonset("0.8.1"))
+    api.apply("nodes", node("node1", "10.0.0.1", "control"))
+    api.apply("nodes", node("node2", "10.0.0.2", "worker"))
+    api.apply("configmaps", wish())
+
+
+def test_all_of_a_harvester_is_told_and_followed(cluster: Cluster) -> None:
+    populate(cluster.api)
+    watcher = cluster.watch(interests=Interests())
+    eventually(lambda: watcher.status().ready)
+    inbox = cluster.inbox
+    assert inbox.nodes() == (
+        Node("node1", (ip_address("10.0.0.1"),)),
+        Node("node2", (ip_address("10.0.0.2"),), candidate=False),
+    )
+    intents = {one.intent.service: one.intent for one in inbox.inputs if isinstance(one, ServiceSeen)}
+    assert intents[SERVICE].announces_hwaddr is False
+    assert intents[ServiceRef("", "harvester-system/vip")].expected
+    found = inbox.lease()
+    assert found is not None
+    assert (found.holder, found.lease, found.transitions) == ("node1", "harvester-system/plndr-svcs-lock", 3)
+    assert inbox.currency() == [(True, True)]
+    status = watcher.status()
+    assert status.up
+    assert status.kube_vip_version == (0, 8, 1)
+    assert {(one.resource, one.object) for one in status.targets if one.found} == {
+        ("services", "kube-system/ingress-expose"),
+        ("leases", "harvester-system/plndr-svcs-lock"),
+        ("daemonsets", "harvester-system/kube-vip"),
+        ("configmaps", "harvester-system/vip"),
+        ("nodes", "nodes"),
+    }
+    assert all(one.listed and not one.reason for one in status.targets)
+    assert len(status.targets) == 10
+
+    cluster.api.apply("daemonsets", daemonset("0.8.2"))
+    eventually(lambda: watcher.status().kube_vip_version == (0, 8, 2))
+    last = [one.intent for one in inbox.inputs if isinstance(one, ServiceSeen)][-2:]
+    assert [intent.announces_hwaddr for intent in last] == [True, True]
+    cluster.api.apply("nodes", node("node2", "10.0.0.2", "control"))
+    eventually(lambda: [one.candidate for one in inbox.nodes()] == [True, True])
+    cluster.api.apply("configmaps", wish("false"))
+    eventually(lambda: inbox.hosts()[-1] == "-")
+    assert watcher.status().up
+
+
+def test_interests_that_need_nothing_ask_for_nothing(cluster: Cluster) -> None:
+    watcher = cluster.watch(interests=nothing_but(control_plane_addresses=(VIP,)))
+    eventually(lambda: watcher.status().ready)
+    assert {(one.resource, one.pinned) for one in cluster.api.requests} == {("nodes", ""), ("leases", "plndr-cp-lock")}
+    (told,) = (one for one in cluster.inbox.inputs if isinstance(one, ServiceSeen))
+    assert (told.intent.addresses, told.intent.mode) == ((VIP,), Mode.STATIC)
+    cluster.api.apply("leases", lease("plndr-cp-lock", "node2"))
+    eventually(lambda: (found := cluster.inbox.lease()) and found.holder == "node2")
+
+
+def test_both_of_harvesters_services_are_followed(cluster: Cluster) -> None:
+    cluster.watch(interests=BOTH)
+    eventually(lambda: cluster.inbox.freshness() == [True])
+    cluster.api.delete("services", "kube-system", "ingress-expose")
+    cluster.api.apply("services", service("rke2-traefik", host="node3"))
+    eventually(lambda: sorted(cluster.inbox.hosts()) == ["-", "node1", "node3"])
+
+
+def test_relist_delivers_only_what_changed(cluster: Cluster) -> None:
+    populate(cluster.api)
+    watcher = cluster.watch(interests=Interests())
+    eventually(lambda: watcher.status().ready)
+    before = len(cluster.inbox.inputs)
+    lists = asked(cluster.api, "services"), asked(cluster.api, "nodes"), asked(cluster.api, "leases")
+    watcher.relist()
+    eventually(
+        lambda: (
+            (asked(cluster.api, "services"), asked(cluster.api, "nodes"), asked(cluster.api, "leases"))
+            == tuple(count + more for count, more in zip(lists, (2, 1, 3), strict=True))
+        )
+    )
+    eventually(lambda: watcher.status().up)
+    assert len(cluster.inbox.inputs) == before
+
+
+def test_consumer_that_raises_gets_the_change_again(cluster: Cluster) -> None:
+    calls: list[Sequence[Input]] = []
+
+    def deliver(inputs: Sequence[Input]) -> None:
+        calls.append(inputs)
+        if len(calls) <= 3:
+            raise RuntimeError("not now")
+        cluster.inbox(inputs)
+
+    watcher = cluster.watch(deliver=deliver)
+    eventually(lambda: cluster.inbox.hosts() == ["node1"])
+    eventually(lambda: watcher.status().up)
+    assert cluster.inbox.freshness()[-1] is True
+    counted = watcher.status().errors
+    assert sum(count for (_, reason), count in counted.items() if reason is Reason.INTERNAL) >= 1
+
+
+# --- Leases -----------------------------------------------------------------------------------------------------------
+
+
+def held_by(cluster: Cluster, name: str) -> bool:
+    found = cluster.inbox.lease()
+    return found is not None and found.lease == name
+
+
+def test_lease_of_the_service_is_looked_for_as_long_as_the_service_is_there(cluster: Cluster) -> None:
+    api = cluster.api
+    watcher = cluster.watch(interests=WITH_LEASE)
+    cluster.watching("leases", 2)
+    api.apply("leases", lease("plndr-svcs-lock"))
+    eventually(lambda: held_by(cluster, "kube-system/plndr-svcs-lock"))
+    api.apply("leases", lease("kubevip-ingress-expose", "node2"))
+    eventually(lambda: held_by(cluster, "kube-system/kubevip-ingress-expose"))
+    api.apply("leases", lease("shared", "node3", namespace="vips"))
+    api.annotate("services", "kube-system", "ingress-expose", {"kube-vip.io/leaseName": "vips/shared"})
+    eventually(lambda: held_by(cluster, "vips/shared"))
+    assert len(watcher.status().targets) == 5
+    api.delete("services", "kube-system", "ingress-expose")
+    eventually(lambda: isinstance(cluster.inbox.leases()[-1], LeaseGone))
+    cluster.watching("leases", 1)
+    assert [str(one.object) for one in watcher.status().targets if one.resource == "leases"] == [str(SVCS_LOCK)]
+
+
+def test_every_renewal_is_told_at_once(cluster: Cluster) -> None:
+    cluster.api.apply("leases", lease("plndr-svcs-lock"))
+    cluster.watch(interests=WITH_LEASE)
+    cluster.watching("leases", 2)
+    eventually(cluster.inbox.lease)
+    for transitions in range(1, 5):
+        cluster.api.apply("leases", lease("plndr-svcs-lock", f"node{transitions}", transitions=transitions))
+        eventually(lambda wanted=transitions: (found := cluster.inbox.lease()) and found.transitions == wanted)
+    assert [one.expires - one.at > 14 * SECOND for one in cluster.inbox.leases()] == [True] * 5
+
+
+def test_errors_of_a_lease_that_is_not_wanted_any_more_stay_counted(cluster: Cluster) -> None:
+    cluster.api.inject(Fault(flaw=Flaw.STATUS, status=403, resource="leases"))
+    watcher = cluster.watch()
+    eventually(lambda: errors(watcher, "leases"))
+    cluster.api.heal()
+    cluster.api.delete("services", "kube-system", "ingress-expose")
+    eventually(lambda: not [one for one in watcher.status().targets if one.resource == "leases"])
+    assert errors(watcher, "leases")[Reason.FORBIDDEN] >= 1
+
+
+def seems_expired(cluster: Cluster) -> bool:
+    """What the core would make of the Lease now."""
+    found = cluster.inbox.lease()
+    return found is not None and found.confirmed and found.expires is not None and found.expires < Clock().now()
+
+
+class TestExpiry:
+    """The Lease holds for a second and is doubted in its second half."""
+
+    def hold(self, cluster: Cluster) -> ClusterWatcher:
+        watcher = cluster.watch(interests=WITH_LEASE)
+        cluster.watching("leases", 2)
+        cluster.api.apply("leases", lease("plndr-svcs-lock", duration=1))
+        eventually(cluster.inbox.lease)
+        return watcher
+
+    def test_dead_leader_is_noticed_when_its_lease_expires(self, cluster: Cluster) -> None:
+        watcher = self.hold(cluster)
+        eventually(lambda: ticked(watcher) and seems_expired(cluster))
+        found = cluster.inbox.lease()
+        assert found is not None
+        assert found.at < found.expires
+        assert [one.confirmed for one in cluster.inbox.leases()] == [True, False, True]
+
+    @pytest.mark.parametrize("how", ["killed", "frozen", "forbidden"])
+    def test_lease_that_cannot_be_read_does_not_expire(self, cluster: Cluster, how: str) -> None:
+        watcher = self.hold(cluster)
+        match how:
+            case "killed":
+                cluster.api.stop()
+            case "frozen":
+                cluster.api.inject(Fault(flaw=Flaw.SILENT))
+            case "forbidden":
+                cluster.api.inject(Fault(flaw=Flaw.STATUS, status=403, resource="leases"))
+        until = time.monotonic() + 1.4
+        while time.monotonic() < until:
+            watcher.tick()
+            assert not seems_expired(cluster)
+            time.sleep(0.01)
+        found = cluster.inbox.lease()
+        assert found is not None
+        assert not found.confirmed
+        assert found.holder == "node1"
+        if how == "killed":
+            cluster.api.start()
+        cluster.api.heal()
+        cluster.api.apply("leases", lease("plndr-svcs-lock", duration=1))
+        eventually(lambda: (found := cluster.inbox.lease()) and found.confirmed)
+        assert not seems_expired(cluster)
+        eventually(lambda: ticked(watcher) and seems_expired(cluster))
+
+    def test_slow_server_delays_the_verdict_and_changes_none(self, cluster: Cluster) -> None:
+        watcher = self.hold(cluster)
+        cluster.api.inject(Fault(flaw=Flaw.SLOW, seconds=0.3))
+        until = time.monotonic() + 1.0
+        while time.monotonic() < until:
+            cluster.api.apply("leases", lease("plndr-svcs-lock", duration=1))
+            watcher.tick()
+            assert not seems_expired(cluster)
+            time.sleep(0.15)
+        eventually(lambda: ticked(watcher) and seems_expired(cluster))
+
+    @pytest.mark.parametrize("behind", [-60.0, 60.0])
+    def test_leader_whose_clock_is_off_holds_its_lease(self, cluster: Cluster, behind: float) -> None:
+        watcher = self.hold(cluster)
+        for _ in range(5):
+            cluster.api.apply("leases", lease("plndr-svcs-lock", duration=1, ago=behind))
+            time.sleep(0.2)
+            watcher.tick()
+            found = cluster.inbox.lease()
+            assert found is not None
+            assert found.expires is not None
+            assert 0 < found.expires - Clock().now() < 1.5 * SECOND
+        eventually(lambda: ticked(watcher) and seems_expired(cluster))
+
+
+def test_more_leases_than_can_be_watched_are_listed_now_and_then(cluster: Cluster) -> None:
+    api = cluster.api
+    names = [f"s{index}" for index in range(25)]
+    for index, name in enumerate(names):
+        api.apply("services", service(name, ip=f"10.1.0.{index + 1}"))
+        api.apply("leases", lease(f"kubevip-{name}", f"node{index}"))
+        api.apply("leases", lease(f"unrelated-{name}", namespace="kube-node-lease"))
+    refs = tuple(ServiceRef("kube-system", name) for name in names)
+    watcher = cluster.watch(
+        interests=nothing_but(services=refs, service_leases=(SVCS_LOCK,)), timing=replace(FAST, poll=0.2)
+    )
+    eventually(lambda: all(cluster.inbox.lease(f"10.1.0.{index + 1}") for index in range(25)))
+    eventually(lambda: len(watcher.status().targets) == 28)
+    listed = [one for one in watcher.status().targets if one.resource == "leases"]
+    assert {(one.object, one.found) for one in listed} == {(str(SVCS_LOCK), 0), ("leases", 25)}
+    for name in names:
+        api.apply("leases", lease(f"kubevip-{name}", "another"))
+    eventually(lambda: all(cluster.inbox.lease(f"10.1.0.{index + 1}").holder == "another" for index in range(25)))
+    api.delete("leases", "kube-system", "kubevip-s7")
+    eventually(lambda: cluster.inbox.lease("10.1.0.8") is None)
+    assert errors(watcher, "leases") == {}
+    for name in names[5:]:
+        api.delete("services", "kube-system", name)
+    eventually(lambda: api.open_watches["leases"] == 6)
+    assert all(cluster.inbox.lease(f"10.1.0.{index + 1}") for index in range(5))
+
+
+# --- discovery --------------------------------------------------------------------------------------------------------
+
+
+def test_every_service_that_kube_vip_handles_is_discovered(cluster: Cluster) -> None:
+    api = cluster.api
+    api.apply("services", service("metallb", spec={"type": "LoadBalancer", "loadBalancerClass": "metallb"}))
+    api.apply("services", service("left-over", host="node2", ip="10.0.0.6", spec={"type": "ClusterIP"}))
+    api.apply("services", service("excluded", ip="10.0.0.7"))
+    watcher = cluster.watch(interests=nothing_but(discover=True, exclude=("*/excl*",)))
+    eventually(lambda: watcher.status().ready)
+    told = {one.intent.service.name: one.intent for one in cluster.inbox.inputs if isinstance(one, ServiceSeen)}
+    assert {name: intent.load_balancer for name, intent in told.items()} == {
+        "ingress-expose": True,
+        "left-over": False,
+    }
+    assert target(watcher, "services").found == 2
+    elsewhere = service("anywhere", host="node9", ip="10.0.0.9")
+    elsewhere["metadata"]["namespace"] = "apps"
+    api.apply("services", elsewhere)
+    eventually(lambda: cluster.inbox.hosts()[-1] == "node9")
+    api.annotate("services", "apps", "anywhere", {"kube-vip.io/ignore": "true"})
+    eventually(lambda: cluster.inbox.hosts()[-1] == "-")
+    assert asked(api, "services") == 1
+
+
+def test_a_thousand_services_are_followed_in_one_watch(cluster: Cluster) -> None:
+    api = cluster.api
+    for index in range(1000):
+        api.apply("services", service(f"s{index}", ip=f"10.{1 + index // 250}.0.{1 + index % 250}"))
+        api.apply("leases", lease(f"kubevip-s{index}", f"node{index % 3}"))
+    watcher = cluster.watch(
+        interests=nothing_but(discover=True, service_leases=(SVCS_LOCK,)), timing=replace(FAST, answer=5.0, poll=0.5)
+    )
+    eventually(lambda: target(watcher, "services").found == 1001, within=10)
+    eventually(lambda: {one.object: one.found for one in watcher.status().targets}.get("leases") == 1000, within=10)
+    assert len(cluster.inbox.hosts()) == 1001
+    assert cluster.inbox.lease("10.4.0.250").holder == "node0"
+    assert len(watcher.status().targets) == 4
+    before = len(cluster.inbox.inputs)
+    api.annotate("services", "kube-system", "s500", {"kube-vip.io/vipHost": "node2"})
+    eventually(lambda: cluster.inbox.hosts()[-1] == "node2")
+    assert [one for one in cluster.inbox.inputs[before:] if not isinstance(one, ServiceSeen)] == []
+    assert errors(watcher) == {}
+
+
+# --- refusals ---------------------------------------------------------------------------------------------------------
+
+
+def test_forbidden_leases_harm_nothing_else(cluster: Cluster) -> None:
+    populate(cluster.api)
+    cluster.api.inject(Fault(flaw=Flaw.STATUS, status=403, resource="leases"))
+    watcher = cluster.watch(interests=Interests())
+    eventually(lambda: watcher.status().ready)
+    assert not watcher.status().up
+    assert cluster.inbox.currency() == [(True, True)]
+    assert len(cluster.inbox.nodes()) == 2
+    assert cluster.inbox.leases() == []
+    refused = {one.object: one.reason for one in watcher.status().targets if not one.up}
+    assert refused == {
+        "harvester-system/plndr-svcs-lock": "forbidden",
+        "kube-system/plndr-svcs-lock": "forbidden",
+        "kube-system/kubevip-ingress-expose": "forbidden",
+    }
+    cluster.api.heal()
+    eventually(lambda: held_by(cluster, "harvester-system/plndr-svcs-lock"))
+    eventually(lambda: watcher.status().up)
+
+
+def test_forbidden_nodes_leave_the_configured_ones(cluster: Cluster) -> None:
+    cluster.api.inject(Fault(flaw=Flaw.STATUS, status=403, resource="nodes"))
+    mac = parse_mac("52:54:00:00:00:01")
+    watcher = cluster.watch(interests=replace(ONLY_SERVICE, nodes=(("node1", mac),)))
+    eventually(lambda: watcher.status().ready)
+    assert cluster.inbox.nodes() == (Node("node1", macs=(mac,)),)
+    assert target(watcher, "nodes").reason == "forbidden"
+    assert cluster.inbox.currency() == [(True, True)]
+    cluster.api.apply("nodes", node("node1.example", "10.0.0.1", "control"))
+    cluster.api.heal()
+    eventually(lambda: [one.name for one in cluster.inbox.nodes()] == ["node1.example"])
+    assert cluster.inbox.nodes()[0].macs == (mac,)
+
+
+# --- how far it can be believed ---------------------------------------------------------------------------------------
+
+
 class TestFreshness:
     QUICK = replace(FAST, stale_after=0.6)
 
-    def test_quiet_but_answering_server_keeps_intent_fresh(self, cluster: Cluster) -> None:
-        watcher = cluster.watch(timing=self.QUICK)
+    def test_quiet_but_answering_server_keeps_intent_fresh_and_current(self, cluster: Cluster) -> None:
+        watcher = cluster.watch(timing=replace(self.QUICK, pulse=0.2, current_for=0.4))
         until = time.monotonic() + 1.5
         while time.monotonic() < until:
             watcher.tick()
             time.sleep(0.02)
-        assert cluster.inbox.freshness() == [True]
+        assert cluster.inbox.currency() == [(True, True)]
         assert errors(watcher) == {}
 
     def test_open_watch_that_fell_silent_makes_it_stale_in_time(self, cluster: Cluster) -> None:
@@ -337,18 +418,43 @@ class TestFreshness:
         cluster.watching()
         cluster.api.inject(Fault(flaw=Flaw.SILENT))
         silent = time.monotonic()
-        eventually(lambda: ticked(watcher) and cluster.inbox.freshness() == [True, False])
+        eventually(lambda: ticked(watcher) and cluster.inbox.freshness()[-1:] == [False])
         assert time.monotonic() - silent < 0.8
         cluster.api.heal()
-        eventually(lambda: ticked(watcher) and cluster.inbox.freshness() == [True, False, True])
-        assert watcher.status().up
+        eventually(lambda: ticked(watcher) and cluster.inbox.currency()[-1:] == [(True, True)])
+        eventually(lambda: watcher.status().up)
 
     def test_server_that_never_answered_is_stale_after_the_same_time(self, cluster: Cluster) -> None:
         cluster.api.stop()
         watcher = cluster.watch(timing=self.QUICK)
         watcher.tick()
         assert cluster.inbox.freshness() == []
-        eventually(lambda: ticked(watcher) and cluster.inbox.freshness() == [False])
+        eventually(lambda: ticked(watcher) and cluster.inbox.currency() == [(False, False)])
+
+    def test_killed_server_makes_it_not_current_at_once(self, cluster: Cluster) -> None:
+        watcher = cluster.watch()
+        cluster.watching()
+        eventually(lambda: cluster.inbox.currency() == [(True, True)])
+        cluster.api.stop()
+        eventually(lambda: cluster.inbox.currency() == [(True, True), (True, False)], within=1.0)
+        cluster.api.start()
+        eventually(lambda: cluster.inbox.currency() == [(True, True), (True, False), (True, True)])
+        assert errors(watcher).keys() == {Reason.UNREACHABLE}
+
+    def test_frozen_server_is_noticed_by_a_pulse(self, cluster: Cluster) -> None:
+        """One small list, not one of each target, breaks the silence."""
+        populate(cluster.api)
+        watcher = cluster.watch(interests=Interests(), timing=replace(FAST, pulse=0.4, current_for=0.7, answer=5.0))
+        eventually(lambda: watcher.status().ready)
+        eventually(lambda: cluster.inbox.currency() == [(True, True)])
+        cluster.api.inject(Fault(flaw=Flaw.SILENT))
+        before = len(cluster.api.requests)
+        silent = time.monotonic()
+        eventually(lambda: ticked(watcher) and cluster.inbox.currency() == [(True, True), (True, False)])
+        assert 0.5 < time.monotonic() - silent < 1.2
+        assert [(one.verb, bool(one.pinned)) for one in list(cluster.api.requests)[before:]] == [("list", True)]
+        cluster.api.heal()
+        eventually(lambda: ticked(watcher) and cluster.inbox.currency()[-1] == (True, True))
 
     def test_answer_that_trickles_for_ever_is_abandoned(self, cluster: Cluster) -> None:
         """Each byte resets the read timeout, so only silence of whole answers can tell."""
@@ -385,7 +491,7 @@ class TestStop:
             cluster.api.inject(Fault(flaw=Flaw.STATUS, status=500))
         if state == "refused":
             cluster.api.stop()
-        watcher = cluster.watch(timing=self.SLOW, services=DEFAULT_SERVICES)
+        watcher = cluster.watch(timing=self.SLOW, interests=BOTH)
         if state != "just started":
             time.sleep(0.3)
         started = time.monotonic()
@@ -404,8 +510,9 @@ class TestStop:
         watcher.stop()
 
     def test_open_watches_end_at_once_and_take_their_threads_along(self, cluster: Cluster) -> None:
-        watcher = cluster.watch(timing=self.SLOW, services=DEFAULT_SERVICES)
-        eventually(lambda: cluster.api.open_watches == 2)
+        watcher = cluster.watch(timing=self.SLOW, interests=BOTH)
+        cluster.watching("services", 2)
+        cluster.watching("nodes")
         started = time.monotonic()
         watcher.stop()
         assert time.monotonic() - started < 0.3

@@ -13,6 +13,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.lab.lab import Lab
+from exporter.lab.program import Program
 
 VIP = IPv4Address("192.0.2.100")
 VIP6 = IPv6Address("2001:db8::100")
@@ -66,6 +67,14 @@ class Scrape:
         return sum(("vip", str(vip)) in labels for _, labels in self.series)
 
 
+def scrape_of(program: Program) -> Scrape:
+    families = text_string_to_metric_families(program.get("/metrics"))
+    samples = [sample for family in families for sample in family.samples]
+    series = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
+    assert len(series) == len(samples), "a series stands twice"
+    return Scrape(series)
+
+
 class Running:
     """A lab with an exporter that is ready."""
 
@@ -76,11 +85,7 @@ class Running:
         """Who is to announce the VIPs, and alone, when a test begins."""
 
     def metrics(self) -> Scrape:
-        families = text_string_to_metric_families(self.lab.program.get("/metrics"))
-        samples = [sample for family in families for sample in family.samples]
-        series = {(sample.name, frozenset(sample.labels.items())): sample.value for sample in samples}
-        assert len(series) == len(samples), "a series stands twice"
-        return Scrape(series)
+        return scrape_of(self.lab.program)
 
     def events(self, *names: str) -> list[dict[str, Any]]:
         """The events of these names, the oldest first."""

@@ -83,7 +83,7 @@ def test_split_brain_and_heal(running: Running) -> None:
 def test_silence_and_return(running: Running) -> None:
     before = running.metrics()
     node = running.lab.nodes[running.holder]
-    node.crash()
+    node.fall_silent()
     since = time.monotonic()
     scrape = running.eventually(running.are("silent"), within=SILENCE)
     assert time.monotonic() - since > SILENCE - 2 * PERIOD
@@ -162,7 +162,7 @@ def test_api_server_down_and_back(running: Running) -> None:
     down = running.metrics()
     assert [down.state(vip) for vip in BOTH] == ["held", "held"]
     assert down.total("vip_mismatch") == 0
-    running.lab.start_api()
+    running.lab.api.start()
     after = running.eventually(lambda scrape: scrape.value("vip_exporter_kubernetes_up") == 1, within=15)
     assert after.total("vip_mismatch") == 0
     assert after.total("vip_moves_total") == before.total("vip_moves_total")

@@ -60,7 +60,7 @@ def test_config_check(intent) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["watch"], "'watch': no such command; there are run, replay, demo"),
+        (["watch"], "'watch': no such command; there are run, who, check, replay, demo"),
         (["--log.levle=debug"], "unknown flag"),
         (["--log.level=loud"], "--log.level"),
         (["run", "--kubernetes.kubeconfig=/nonexistent", "--capture.interface=lo"], "/nonexistent"),

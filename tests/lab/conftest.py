@@ -5,8 +5,13 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
+
+from exporter.lab.kubeapi import KubeAPI
+from exporter.lab.kubeapi.words import Request
+from exporter.vip.model import ServiceRef
 
 
 def leftovers(prefix: str = "vipx-") -> set[str]:
@@ -22,3 +27,8 @@ def nothing_left() -> Iterator[None]:
     before = leftovers()
     yield
     assert leftovers() - before == set()
+
+
+def object_of(api: KubeAPI, resource: str, ref: ServiceRef) -> dict[str, Any]:
+    """An object as a reader gets it."""
+    return api.get_object(Request("get", resource, ref.namespace, ref.name, {}))

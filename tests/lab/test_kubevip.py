@@ -2,55 +2,94 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import subprocess
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from itertools import islice
+from typing import Any
 
 import pytest
 
+from exporter.lab.cluster import HWADDR, LEASE, MACVLAN, SERVICE, Cluster, Version
+from exporter.lab.interfaces import bound_on, change_address, change_mac, delete_macvlan, devices
 from exporter.lab.kubeapi import KubeAPI
-from exporter.lab.kubevip import KubeVip, Spoofer, rounds
-from exporter.lab.network import DEVICE, Network, inside
-from exporter.vip.model import ServiceRef, parse_mac
+from exporter.lab.kubevip import KubeVip, rounds
+from exporter.lab.network import DEVICE, NODES, Network, inside
+from exporter.lab.spoofer import Spoofer
+from exporter.vip.model import parse_mac
+from tests.lab.conftest import object_of
 
 VIP = IPv4Address("192.0.2.100")
-SERVICE = ServiceRef("kube-system", "ingress-expose")
 PERIOD = 0.1
+MAC = parse_mac("02:00:00:00:00:11")
 
 # Destination, source, EtherType, htype, ptype, hlen, plen, op, sha, spa, tha, tpa.
 REPLY = bytes.fromhex("ffffffffffff 020000000011 0806 0001 0800 06 04 0002 020000000011 c0000264 020000000011 c0000264")
 REQUEST = bytes.fromhex(
     "ffffffffffff 020000000011 0806 0001 0800 06 04 0001 020000000011 c0000264 ffffffffffff c0000264"
 )
+MACS = {"node-1": "02:00:00:00:00:11", "node-2": "02:00:00:00:00:12", "node-3": "02:00:00:00:00:13"}
 
 
 @pytest.fixture(scope="module")
 def network() -> Iterator[Network]:
-    with Network(prefix="vipx-kubevip") as network:
+    with Network(prefix="vipx-kubevip", bridged=["node-3"]) as network:
         yield network
 
 
-@pytest.fixture
-def api() -> KubeAPI:
-    api = KubeAPI()
-    api.apply("services", {"metadata": {"namespace": SERVICE.namespace, "name": SERVICE.name}})
-    return api
+@pytest.fixture(autouse=True)
+def nothing_stays_bound(network: Network) -> Iterator[None]:
+    yield
+    for name in NODES:
+        host = network.hosts[name]
+        change_address(host, VIP, bound=False)
+        delete_macvlan(host, MACVLAN)
+
+
+@dataclass
+class Stage:
+    """Three nodes whose kube-vip has nothing to do yet."""
+
+    network: Network
+    api: KubeAPI
+    cluster: Cluster
+    nodes: dict[str, KubeVip]
+
+    def bound(self, name: str) -> set[str]:
+        return bound_on(self.network.hosts[name], VIP)
+
+    @property
+    def annotations(self) -> dict[str, str]:
+        found: dict[str, str] = object_of(self.api, "services", SERVICE)["metadata"]["annotations"]
+        return {key.removeprefix("kube-vip.io/"): value for key, value in found.items()}
+
+    @property
+    def lease(self) -> dict[str, Any]:
+        found: dict[str, Any] = object_of(self.api, "leases", LEASE)["spec"]
+        return found
 
 
 @pytest.fixture
-def nodes(network: Network, api: KubeAPI) -> Iterator[dict[str, KubeVip]]:
+def play(network: Network) -> Iterator[Callable[..., Stage]]:
     with ExitStack() as stack:
-        yield {
-            name: stack.enter_context(
-                KubeVip(host=network.hosts[name], vips=[VIP], period=PERIOD, api=api, service=SERVICE)
-            )
-            for name in ("node-1", "node-2")
-        }
+
+        def enter(**options: Any) -> Stage:
+            api = KubeAPI()
+            cluster = Cluster(api=api, vips=[VIP], lease_seconds=1, **options)
+            cluster.create(network.hosts.values())
+            nodes = {
+                name: stack.enter_context(
+                    KubeVip(host=network.hosts[name], cluster=cluster, period=PERIOD, renew=PERIOD)
+                )
+                for name in NODES
+            }
+            return Stage(network, api, cluster, nodes)
+
+        yield enter
 
 
 @pytest.fixture
@@ -68,16 +107,15 @@ def wire(network: Network) -> Iterator[socket.socket]:
         yield sniffer
 
 
-def addresses(network: Network, name: str) -> set[str]:
-    command = ["ip", "-netns", network.hosts[name].namespace, "-json", "address", "show", "dev", DEVICE]
-    shown = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-    return {f"{info['local']}/{info['prefixlen']}" for info in shown[0]["addr_info"] if info["family"] == "inet"}
+def source(frame: bytes) -> str:
+    return frame[6:12].hex(":")
 
 
-def test_frames_are_those_of_kube_vip(nodes: dict[str, KubeVip], wire: socket.socket) -> None:
+def test_frames_are_those_of_kube_vip(play: Callable[..., Stage], wire: socket.socket) -> None:
     """Reply and request in turn, the first at once, then one each period."""
+    stage = play()
     begun = time.monotonic()
-    nodes["node-1"].take_over()
+    stage.nodes["node-1"].take_over()
     heard, times = [], []
     for _ in range(6):
         heard.append(wire.recv(2048))
@@ -86,43 +124,158 @@ def test_frames_are_those_of_kube_vip(nodes: dict[str, KubeVip], wire: socket.so
     assert 5 * PERIOD <= times[-1] < 5 * PERIOD + 0.2
 
 
-def test_take_over_binds_and_annotates(network: Network, nodes: dict[str, KubeVip], api: KubeAPI) -> None:
-    nodes["node-1"].take_over()
-    assert "192.0.2.100/32" in addresses(network, "node-1")
-    assert annotations_of(api) == {"kube-vip.io/vipHost": "node-1"}
-    nodes["node-1"].release()
-    nodes["node-2"].take_over()
-    assert "192.0.2.100/32" not in addresses(network, "node-1")
-    assert annotations_of(api) == {"kube-vip.io/vipHost": "node-2"}
-    nodes["node-2"].release()
+def test_take_over_takes_the_lease_binds_and_annotates(play: Callable[..., Stage]) -> None:
+    stage = play()
+    stage.nodes["node-1"].take_over()
+    assert stage.bound("node-1") == {DEVICE}
+    assert stage.annotations == {"loadbalancerIPs": str(VIP), "vipHost": "node-1"}
+    assert (stage.lease["holderIdentity"], stage.lease["leaseTransitions"]) == ("node-1", 0)
+    stage.nodes["node-1"].release()
+    stage.nodes["node-2"].take_over()
+    assert (stage.bound("node-1"), stage.bound("node-2")) == (set(), {DEVICE})
+    assert stage.annotations["vipHost"] == "node-2"
+    assert (stage.lease["holderIdentity"], stage.lease["leaseTransitions"]) == ("node-2", 1)
 
 
-def test_release_is_silent(nodes: dict[str, KubeVip], wire: socket.socket) -> None:
-    """No frame says that a holder is gone."""
-    nodes["node-1"].take_over()
-    nodes["node-1"].release()
-    sent = len(nodes["node-1"].sent)
-    assert [wire.recv(2048) for _ in range(sent)]
+def test_release_gives_the_lease_up_before_the_address(play: Callable[..., Stage], wire: socket.socket) -> None:
+    """And no frame says that a holder is gone."""
+    stage = play()
+    node = stage.nodes["node-1"]
+    node.take_over()
+    release = threading.Thread(target=node.release)
+    release.start()
+    until = time.monotonic() + 2
+    while stage.lease["holderIdentity"] and time.monotonic() < until:
+        time.sleep(0.001)
+    assert (stage.lease["holderIdentity"], stage.bound("node-1")) == ("", {DEVICE})
+    release.join()
+    assert stage.bound("node-1") == set()
+    assert [wire.recv(2048) for _ in node.sent]
     with pytest.raises(TimeoutError):
         wire.recv(2048)
 
 
-def test_crash_leaves_the_address(network: Network, nodes: dict[str, KubeVip], api: KubeAPI) -> None:
-    nodes["node-1"].take_over()
-    nodes["node-1"].crash()
-    assert "192.0.2.100/32" in addresses(network, "node-1")
-    assert annotations_of(api) == {"kube-vip.io/vipHost": "node-1"}
-    nodes["node-1"].release()
+def test_crash_leaves_the_address_and_lets_the_lease_expire(play: Callable[..., Stage]) -> None:
+    stage = play()
+    node = stage.nodes["node-1"]
+    node.take_over()
+    time.sleep(2.5 * PERIOD)
+    assert stage.lease["renewTime"] > stage.lease["acquireTime"]
+    node.crash()
+    before = stage.lease
+    time.sleep(2 * PERIOD)
+    assert (stage.lease, stage.bound("node-1"), node.announces) == (before, {DEVICE}, False)
+    node.unbind()
+    assert stage.bound("node-1") == set()
 
 
-def test_split_brain_is_not_annotated(nodes: dict[str, KubeVip], api: KubeAPI, wire: socket.socket) -> None:
-    nodes["node-1"].take_over()
-    nodes["node-2"].split_brain()
-    heard = {wire.recv(2048)[6:12].hex(":") for _ in range(6)}
-    assert heard == {"02:00:00:00:00:11", "02:00:00:00:00:12"}
-    assert annotations_of(api) == {"kube-vip.io/vipHost": "node-1"}
-    for node in nodes.values():
-        node.release()
+def test_falling_silent_leaves_all_else_as_it_is(play: Callable[..., Stage]) -> None:
+    """The lease is still renewed: a dead data path, not a dead node."""
+    stage = play()
+    node = stage.nodes["node-1"]
+    node.take_over()
+    node.fall_silent()
+    before = stage.lease["renewTime"]
+    time.sleep(2 * PERIOD)
+    assert stage.lease["renewTime"] > before
+    assert (stage.bound("node-1"), node.announces) == ({DEVICE}, False)
+
+
+def test_split_brain_is_known_to_nobody(play: Callable[..., Stage], wire: socket.socket) -> None:
+    stage = play()
+    stage.nodes["node-1"].take_over()
+    stage.nodes["node-2"].split_brain()
+    assert {source(wire.recv(2048)) for _ in range(6)} == {MACS["node-1"], MACS["node-2"]}
+    assert (stage.annotations["vipHost"], stage.lease["holderIdentity"]) == ("node-1", "node-1")
+
+
+def test_who_lost_the_lease_does_not_renew_it(play: Callable[..., Stage]) -> None:
+    """Also when it goes on as if nothing had happened."""
+    stage = play()
+    stage.nodes["node-1"].take_over()
+    stage.nodes["node-2"].take_over()
+    time.sleep(2 * PERIOD)
+    assert (stage.lease["holderIdentity"], stage.lease["leaseTransitions"]) == ("node-2", 1)
+    assert stage.nodes["node-1"].announces
+
+
+@pytest.mark.parametrize(
+    ("version", "wire_first"),
+    [pytest.param((0, 8, 1), True, id="up to 0.8"), pytest.param((0, 9, 2), False, id="from 0.9")],
+)
+def test_order_of_wire_and_annotation(play: Callable[..., Stage], version: Version, wire_first: bool) -> None:
+    """From 0.9 on the first frame comes with kube-vip's next round, up to a period after the annotation."""
+    stage = play(version=version)
+    node = stage.nodes["node-1"]
+    time.sleep(PERIOD / 2)
+    begun = time.monotonic_ns()
+    node.take_over()
+    annotated = time.monotonic_ns()
+    until = time.monotonic() + 2
+    while not node.sent and time.monotonic() < until:
+        time.sleep(0.005)
+    assert stage.annotations["vipHost"] == "node-1"
+    assert (node.sent[0] < annotated) is wire_first
+    assert node.sent[0] - begun < 1.5 * PERIOD * 1e9
+
+
+class TestDHCP:
+    def test_from_0_8_2_a_macvlan_holds_and_announces(self, play: Callable[..., Stage], wire: socket.socket) -> None:
+        """With the same MAC on every node."""
+        stage = play(dhcp=True, version=(0, 8, 2))
+        for name in ("node-1", "node-2"):
+            node = stage.nodes[name]
+            node.take_over()
+            assert {source(wire.recv(2048)) for _ in range(3)} == {HWADDR.hex(":")}
+            assert devices(node.host)[MACVLAN] == HWADDR
+            assert stage.bound(name) == {MACVLAN}
+            assert stage.annotations == {
+                "loadbalancerIPs": "0.0.0.0",
+                "vipHost": name,
+                "hwaddr": HWADDR.hex(":"),
+                "requestedIP": str(VIP),
+            }
+            node.release()
+            assert MACVLAN not in devices(node.host)
+
+    def test_a_crash_leaves_the_macvlan(self, play: Callable[..., Stage]) -> None:
+        stage = play(dhcp=True, version=(0, 9, 2))
+        node = stage.nodes["node-1"]
+        node.take_over()
+        node.crash()
+        assert stage.bound("node-1") == {MACVLAN}
+        node.take_over()
+        node.unbind()
+        assert (MACVLAN in devices(node.host), node.announces) == (False, False)
+
+    def test_up_to_0_8_1_the_node_announces(self, play: Callable[..., Stage], wire: socket.socket) -> None:
+        """The macvlan asks for the address, and has none."""
+        stage = play(dhcp=True, version=(0, 8, 1))
+        node = stage.nodes["node-1"]
+        node.take_over()
+        assert source(wire.recv(2048)) == MACS["node-1"]
+        assert stage.bound("node-1") == {DEVICE}
+        assert devices(node.host)[MACVLAN] == HWADDR
+        assert stage.annotations["hwaddr"] == HWADDR.hex(":")
+
+
+@pytest.mark.parametrize("name", ["node-1", "node-3"])
+def test_frames_follow_the_mac_of_the_interface(
+    play: Callable[..., Stage], wire: socket.socket, network: Network, name: str
+) -> None:
+    """Of a bridge too (node-3), which begins with its port's."""
+    stage = play()
+    node = stage.nodes[name]
+    node.take_over()
+    assert source(wire.recv(2048)) == MACS[name]
+    new = parse_mac("02:00:00:00:00:03")
+    change_mac(node.host, new)
+    try:
+        heard = {source(wire.recv(2048)) for _ in range(4)}
+    finally:
+        change_mac(node.host, node.host.mac)
+    assert new.hex(":") in heard
+    assert heard <= {MACS[name], new.hex(":")}
 
 
 def test_spoofer_never_repeats_a_mac(network: Network, wire: socket.socket) -> None:
@@ -147,14 +300,14 @@ def test_the_opcode_alternates_for_the_whole_process(vips: list[str], shown: lis
     def kind(frame: bytes) -> str:
         return "na" if frame[12:14] == b"\x86\xdd" else {1: "request", 2: "reply"}[frame[21]]
 
-    batches = islice(rounds([ip_address(vip) for vip in vips], parse_mac("02:00:00:00:00:11")), 3)
+    batches = islice(rounds([ip_address(vip) for vip in vips], lambda: MAC), 3)
     assert [[kind(frame) for frame in batch] for batch in batches] == shown
 
 
 def test_ipv6_frames_are_unsolicited_advertisements() -> None:
     """To all nodes, Override set, Solicited and Router not, with the MAC as target link-layer address."""
     vip = IPv6Address("2001:db8::100")
-    (frame,) = next(rounds([vip], parse_mac("02:00:00:00:00:11")))
+    (frame,) = next(rounds([vip], lambda: MAC))
     assert frame[:14] == bytes.fromhex("333300000001 020000000011 86dd")
     assert frame[38:54] == IPv6Address("ff02::1").packed
     icmp = frame[54:]
@@ -164,8 +317,3 @@ def test_ipv6_frames_are_unsolicited_advertisements() -> None:
         vip.packed,
         bytes.fromhex("0201 020000000011"),
     )
-
-
-def annotations_of(api: KubeAPI) -> dict[str, str]:
-    found: dict[str, str] = api.annotate("services", SERVICE.namespace, SERVICE.name, {})["metadata"]["annotations"]
-    return found

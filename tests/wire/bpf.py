@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from exporter.wire.filter import Program
+from exporter.wire.bpf import Program
 
 
 def run(program: Program, frame: bytes) -> int:

@@ -13,8 +13,11 @@ VIP = IPv4Address("192.0.2.10")
 VIP6 = IPv6Address("2001:db8::10")
 OTHER = IPv4Address("192.0.2.11")
 OTHER6 = IPv6Address("2001:db8::11")
+NODE = IPv4Address("192.0.2.21")
+NODE6 = IPv6Address("2001:db8::21")
 MAC = parse_mac("02:00:00:00:00:0a")
 ASKER = parse_mac("02:00:00:00:00:0b")
+NODE_MAC = parse_mac("02:00:00:00:00:21")
 
 REQUEST = craft.announcement(VIP, MAC)
 REPLY = craft.announcement(VIP, MAC, Kind.REPLY)
@@ -32,7 +35,34 @@ UNCONCERNED = (
     craft.probe(OTHER, MAC),
     craft.probe(OTHER6, MAC),
     craft.ordinary_request(OTHER, ASKER, VIP),
+    craft.ordinary_request(OTHER6, ASKER, VIP6),
+    craft.ordinary_request(VIP6, MAC, OTHER6),
+    craft.probe(NODE, MAC),
+    craft.probe(NODE6, MAC),
+    craft.ordinary_request(OTHER, ASKER, NODE),
+    craft.ordinary_request(OTHER6, ASKER, NODE6),
+    craft.ordinary_reply(OTHER, ASKER, NODE, NODE_MAC),
+    craft.ordinary_reply(OTHER6, ASKER, NODE6, NODE_MAC),
 )
+"""About neither a VIP nor a node's own address."""
+
+NODE_REQUEST = craft.ordinary_request(NODE, NODE_MAC, OTHER)
+NODE_REPLY = craft.ordinary_reply(NODE, NODE_MAC, OTHER, ASKER)
+NODE_NA = craft.announcement(NODE6, NODE_MAC)
+NODE_SOLICITED_NA = craft.ordinary_reply(NODE6, NODE_MAC, craft.link_local(ASKER), ASKER)
+NODE_NS = craft.ordinary_request(NODE6, NODE_MAC, OTHER6)
+NEIGHBOURLY = (
+    NODE_REQUEST,
+    NODE_REPLY,
+    craft.announcement(NODE, NODE_MAC),
+    craft.announcement(NODE, NODE_MAC, Kind.REPLY),
+    craft.ordinary_request(NODE, NODE_MAC, VIP),
+    NODE_NA,
+    NODE_SOLICITED_NA,
+    NODE_NS,
+    craft.ordinary_request(NODE6, NODE_MAC, VIP6),
+)
+"""About a node's own address."""
 
 
 def with_bytes(frame: bytes, at: int, value: bytes | str) -> bytes:
@@ -56,7 +86,7 @@ def checksummed(frame: bytes) -> bytes:
 @st.composite
 def bent(draw: st.DrawFn) -> bytes:
     """A proper frame after up to two tags, a few changed bytes, and a cut or some padding."""
-    frame = draw(st.sampled_from(SPEAKING + UNCONCERNED))
+    frame = draw(st.sampled_from(SPEAKING + UNCONCERNED + NEIGHBOURLY))
     frame = craft.tagged(
         frame,
         *draw(st.lists(st.integers(0, 0xFFFF), max_size=2)),

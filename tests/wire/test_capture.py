@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import random
+import socket
 import subprocess
 import sys
 import textwrap
@@ -14,15 +16,24 @@ from pathlib import Path
 import pytest
 
 from exporter.clock import STEP, Clock
-from exporter.vip.model import SECOND, CaptureChanged, Input, IPAddress, Kind, Sighting
+from exporter.vip.model import SECOND, CaptureChanged, Input, IPAddress, Kind, NeighbourSeen, Sighting
 from exporter.wire import craft
 from exporter.wire.capture import Capture
 from exporter.wire.decode import Decoder, IgnoreReason
 from exporter.wire.frame_source import PacketSocket
+from exporter.wire.neighbours import FRAMES_A_SECOND, Neighbours
 from tests import netns
 from tests.wire.frames import (
     MAC,
     NA,
+    NEIGHBOURLY,
+    NODE,
+    NODE6,
+    NODE_MAC,
+    NODE_NA,
+    NODE_NS,
+    NODE_REPLY,
+    NODE_REQUEST,
     ORDINARY_REPLY,
     OTHER,
     PROBE6,
@@ -36,12 +47,15 @@ from tests.wire.frames import (
 )
 
 WATCHED: Mapping[IPAddress, int | None] = {VIP: None, VIP6: None}
+NODES: frozenset[IPAddress] = frozenset((NODE, NODE6))
 
 
 class Heard:
     """A capture and all that it delivered."""
 
-    def __init__(self, wire: netns.Wire, vips: Mapping[IPAddress, int | None], **options: object) -> None:
+    def __init__(
+        self, wire: netns.Wire, vips: Mapping[IPAddress, int | None], nodes: frozenset[IPAddress], **options: object
+    ) -> None:
         self.inputs: list[Input] = []
         self.errors: list[tuple[str, BaseException]] = []
         self.fail_with: BaseException | None = None
@@ -50,7 +64,7 @@ class Heard:
         with netns.inside(wire.here):
             self.capture = Capture(
                 netns.DEVICE,
-                decoder=Decoder(vips),
+                decoder=Decoder(vips, nodes),
                 clock=Clock(),
                 deliver=self._deliver,
                 on_error=lambda message, error: self.errors.append((message, error)),
@@ -67,6 +81,14 @@ class Heard:
     @property
     def sightings(self) -> list[Sighting]:
         return [each for each in list(self.inputs) if isinstance(each, Sighting)]
+
+    @property
+    def neighbours(self) -> list[tuple[IPAddress, bytes]]:
+        return [(each.address, each.mac) for each in list(self.inputs) if isinstance(each, NeighbourSeen)]
+
+    @property
+    def ignored(self) -> dict[IgnoreReason, int]:
+        return {reason: count for reason, count in self.capture.stats().ignored.items() if count}
 
     @property
     def changes(self) -> list[CaptureChanged]:
@@ -95,8 +117,14 @@ def start(wire: netns.Wire) -> Iterator[Start]:
     """Begin to capture on the wire; ends with the test."""
     with contextlib.ExitStack() as running:
 
-        def begin(vips: Mapping[IPAddress, int | None] = WATCHED, *, up: bool = True, **options: object) -> Heard:
-            heard = Heard(wire, vips, **options)
+        def begin(
+            vips: Mapping[IPAddress, int | None] = WATCHED,
+            nodes: frozenset[IPAddress] = frozenset(),
+            *,
+            up: bool = True,
+            **options: object,
+        ) -> Heard:
+            heard = Heard(wire, vips, nodes, **options)
             running.callback(heard.capture.stop)
             running.callback(heard.hold.set)
             if up:
@@ -224,6 +252,108 @@ def test_watch_takes_effect(wire: netns.Wire, start: Start) -> None:
     assert heard.capture.stats().frames == 1
 
 
+def test_hears_neighbours(wire: netns.Wire, start: Start) -> None:
+    """Which MAC speaks for a node's own address is told once; what repeats it is counted, and no VIP suffers."""
+    heard = start(WATCHED, NODES)
+    wire.send([*NEIGHBOURLY, *UNCONCERNED, *SPEAKING])
+    heard.await_sightings(len(SPEAKING))
+    assert heard.neighbours == [(NODE, NODE_MAC), (NODE6, NODE_MAC)]
+    assert heard.ignored == {IgnoreReason.NEIGHBOUR_REPEATED: len(NEIGHBOURLY) - 2}
+    assert heard.capture.stats().frames == len(SPEAKING) + len(NEIGHBOURLY)
+
+
+def test_hears_kernels_as_neighbours(wire: netns.Wire, start: Start) -> None:
+    """Two Linux hosts that talk to each other give themselves away in both families, this one and the other."""
+    for number, namespace in enumerate((wire.here, wire.there)):
+        with netns.inside(namespace):
+            Path(f"/proc/sys/net/ipv6/conf/{netns.DEVICE}/disable_ipv6").write_text("0", encoding="ascii")
+        netns.ip("-n", namespace, "address", "add", f"{NODE + number}/24", "dev", netns.DEVICE)
+        netns.ip("-n", namespace, "address", "add", f"{NODE6 + number}/64", "dev", netns.DEVICE, "nodad")
+    heard = start({}, frozenset((NODE, NODE + 1, NODE6, NODE6 + 1)))
+    with netns.inside(wire.here):
+        for family, host in ((socket.AF_INET, NODE + 1), (socket.AF_INET6, NODE6 + 1)):
+            with socket.socket(family, socket.SOCK_DGRAM) as question:
+                question.sendto(b"who are you?", (str(host), 9))
+    until(lambda: len(heard.neighbours) == 4)
+    macs = dict(heard.neighbours)
+    assert macs[NODE] == macs[NODE6]
+    assert macs[NODE + 1] == macs[NODE6 + 1]
+    assert len(set(macs.values())) == 2
+
+
+def test_neighbours_come_and_go(wire: netns.Wire, start: Start) -> None:
+    """Neighbours are listened to from `watch` on; one that becomes a VIP is a VIP; one that left is not heard."""
+    heard = start()
+    wire.send([NODE_REQUEST])
+    heard.capture.watch(WATCHED, NODES)
+    time.sleep(0.1)
+    wire.send([NODE_REPLY])
+    until(lambda: heard.neighbours == [(NODE, NODE_MAC)])
+    heard.capture.watch({NODE: None}, NODES)
+    time.sleep(0.1)
+    wire.send([NODE_REQUEST, NODE_NA])
+    until(lambda: heard.neighbours[1:] == [(NODE6, NODE_MAC)])
+    assert [(sighting.vip, sighting.kind) for sighting in heard.sightings] == [(NODE, Kind.ORDINARY_REQUEST)]
+    heard.capture.watch({NODE: None})
+    time.sleep(0.1)
+    wire.send([NODE_NS, NODE_REQUEST])
+    heard.await_sightings(2)
+    assert (heard.capture.stats().frames, heard.ignored) == (4, {})
+
+
+def test_neighbours_survive_a_reopening(wire: netns.Wire, start: Start) -> None:
+    """A capture that opens anew listens to the same neighbours, and has not forgotten what it told."""
+    heard = start({}, NODES)
+    wire.send([NODE_REQUEST])
+    until(lambda: len(heard.neighbours) == 1)
+    wire.disconnect()
+    wire.connect()
+    until(lambda: heard.capture.stats().reopens == 1)
+    wire.send([NODE_REPLY, NODE_NS])
+    until(lambda: len(heard.neighbours) == 2)
+    assert heard.ignored == {IgnoreReason.NEIGHBOUR_REPEATED: 1}
+
+
+def test_flood_of_neighbours(wire: netns.Wire, start: Start) -> None:
+    """Random MACs by the ten thousand for a node's address: soon the kernel drops them, and no VIP frame is lost."""
+    heard = start({VIP: None}, NODES, neighbours=Neighbours(deaf_for=SECOND // 2))
+    chance = random.Random(4)
+    flood = [with_bytes(NODE_REQUEST, 22, b"\x02" + chance.randbytes(5)) for _ in range(1000)]
+    began = time.monotonic()
+    with wire.sender() as sender:
+        for number in range(50_000):
+            sender.send(flood[number % 1000])
+            if number % 100 == 0:
+                sender.send(REQUEST)
+    lasted = time.monotonic() - began
+    heard.await_sightings(500)
+    until(lambda: heard.capture.stats().frames == 500 + len(heard.neighbours) + sum(heard.ignored.values()))
+    stats = heard.capture.stats()
+    assert (len(heard.sightings), stats.dropped) == (500, 0)
+    assert set(heard.ignored) <= {IgnoreReason.NEIGHBOUR_FLOOD, IgnoreReason.NEIGHBOUR_REPEATED}
+    assert FRAMES_A_SECOND < stats.frames - 500 < 25_000
+    assert len(heard.neighbours) <= 10 * (lasted + 1)
+
+
+def test_a_flood_passes(wire: netns.Wire, start: Start) -> None:
+    """After a flood nothing of neighbours leaves the kernel for a while; then they are heard again."""
+    heard = start({VIP: None}, NODES, neighbours=Neighbours(deaf_for=2 * SECOND))
+    wire.send([NODE_REPLY] * (FRAMES_A_SECOND + 50) + [REQUEST])
+    heard.await_sightings(1)
+    time.sleep(0.1)
+    before = heard.capture.stats().frames
+    wire.send([NODE_NS] * 50 + [REQUEST])
+    heard.await_sightings(2)
+    assert heard.capture.stats().frames == before + 1
+    assert heard.neighbours == [(NODE, NODE_MAC)]
+
+    def heard_again() -> bool:
+        wire.send([NODE_NS])
+        return (NODE6, NODE_MAC) in heard.neighbours
+
+    until(heard_again)
+
+
 def test_burst(wire: netns.Wire, start: Start) -> None:
     """Ten thousand frames while nobody reads: none is lost."""
     heard = start()
@@ -334,10 +464,12 @@ def test_waiting_costs_nothing(wire: netns.Wire, start: Start) -> None:
     """Waiting for an interface takes a few attempts a second, new addresses or not; they hold when it comes."""
     attempts = 0
 
-    def counted(device: str, vips: Iterable[IPAddress], buffer_bytes: int) -> PacketSocket:
+    def counted(
+        device: str, vips: Iterable[IPAddress], neighbours: Iterable[IPAddress], buffer_bytes: int
+    ) -> PacketSocket:
         nonlocal attempts
         attempts += 1
-        return PacketSocket(device, vips, buffer_bytes)
+        return PacketSocket(device, vips, neighbours, buffer_bytes)
 
     wire.disconnect()
     heard = start({}, up=False, open_source=counted)
@@ -399,8 +531,7 @@ def test_malformed_frames(wire: netns.Wire, start: Start) -> None:
         ]
     )
     heard.await_sightings(1)
-    ignored = {reason: count for reason, count in heard.capture.stats().ignored.items() if count}
-    assert ignored == {
+    assert heard.ignored == {
         IgnoreReason.BAD_LENGTHS: 1,
         IgnoreReason.BAD_OPCODE: 1,
         IgnoreReason.BAD_SHA: 1,

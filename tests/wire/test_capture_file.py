@@ -16,11 +16,26 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from exporter.vip.model import SECOND, Kind, Nanoseconds, Sighting
+from exporter.vip.model import SECOND, Kind, Nanoseconds, NeighbourSeen, Sighting
 from exporter.wire import craft
 from exporter.wire.capture_file import CaptureFile, CaptureFileError, Packet
 from exporter.wire.decode import Decoder, IgnoreReason
-from tests.wire.frames import MAC, NA, PROBE6, REPLY, REQUEST, SOLICITED_NA, VIP, VIP6, bent
+from tests.wire.frames import (
+    MAC,
+    NA,
+    NODE,
+    NODE6,
+    NODE_MAC,
+    NODE_NS,
+    NODE_REPLY,
+    PROBE6,
+    REPLY,
+    REQUEST,
+    SOLICITED_NA,
+    VIP,
+    VIP6,
+    bent,
+)
 
 AT = 1_700_000_000_123_456_789
 """No float holds this."""
@@ -81,6 +96,20 @@ def test_written_and_read(tmp_path: Path, compressed: bool, big_endian: bool) ->
     path = tmp_path / "capture"
     craft.write_capture(path, PACKETS, compressed=compressed, big_endian=big_endian)
     assert read(path) == (SIGHTINGS, ())
+
+
+@pytest.mark.parametrize("link_type", [1, 113])
+def test_neighbours(tmp_path: Path, link_type: int) -> None:
+    """Each packet in which a node speaks for itself tells it, cooked packets too; nothing is held back in a file."""
+    header = b"" if link_type == 1 else b"\0\0\0\1\0\6" + NODE_MAC + b"\0\0"
+    frames = [frame if link_type == 1 else header + frame[12:] for frame in (NODE_REPLY, NODE_NS, NODE_REPLY)]
+    path = tmp_path / "capture"
+    path.write_bytes(pcap([(AT, frame) for frame in frames], link_type=link_type, nano=True))
+    decoder = Decoder.discovering()
+    decoder.watch({}, frozenset((NODE, NODE6)))
+    with CaptureFile(path, decoder) as capture:
+        told = [outcome for _, outcome in capture]
+    assert told == [NeighbourSeen(AT, address, NODE_MAC) for address in (NODE, NODE6, NODE)]
 
 
 @pytest.mark.parametrize("endian", ["<", ">"])

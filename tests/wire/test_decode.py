@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from ipaddress import IPv4Address, IPv6Address
 
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from exporter.vip.model import IPAddress, Kind, Mac, Sighting
+from exporter.vip.model import IPAddress, Kind, Mac, NeighbourSeen, Sighting
 from exporter.wire import craft, decode
 from exporter.wire.decode import Decoder, IgnoreReason
 from tests.wire.frames import (
     ASKER,
     MAC,
     NA,
+    NEIGHBOURLY,
+    NODE,
+    NODE6,
+    NODE_MAC,
+    NODE_NA,
+    NODE_NS,
+    NODE_REPLY,
+    NODE_REQUEST,
+    NODE_SOLICITED_NA,
     ORDINARY_REPLY,
     ORDINARY_REQUEST,
     OTHER,
@@ -35,6 +45,7 @@ from tests.wire.frames import (
 )
 
 WATCHED: Mapping[IPAddress, int | None] = {VIP: None, VIP6: None}
+NODES: frozenset[IPAddress] = frozenset((NODE, NODE6))
 AT = 1_700_000_000_123_456_789
 LEARNING = b"\x01\x00\x5e\x00\x00\x01"
 
@@ -131,8 +142,100 @@ def test_reasons(frame: bytes, reason: IgnoreReason) -> None:
 
 def test_every_reason_is_tried() -> None:
     """The table above leaves no reason out but those that arise elsewhere."""
-    elsewhere = {IgnoreReason.TOO_MANY_ADDRESSES, IgnoreReason.UNKNOWN_LINK_TYPE}
+    elsewhere = {
+        IgnoreReason.TOO_MANY_ADDRESSES,
+        IgnoreReason.NEIGHBOUR_REPEATED,
+        IgnoreReason.NEIGHBOUR_FLOOD,
+        IgnoreReason.UNKNOWN_LINK_TYPE,
+    }
     assert {reason for _, reason in REASONS.values()} == set(IgnoreReason) - elsewhere
+
+
+NS_NO_OPTION = checksummed(with_bytes(NODE_NS, 18, "0018"))
+
+NEIGHBOURS = {
+    "a node asks": (NODE_REQUEST, NODE),
+    "a node asks for a VIP": (craft.ordinary_request(NODE, NODE_MAC, VIP), NODE),
+    "a node answers": (NODE_REPLY, NODE),
+    "a node announces itself": (craft.announcement(NODE, NODE_MAC), NODE),
+    "a node announces itself by a reply": (craft.announcement(NODE, NODE_MAC, Kind.REPLY), NODE),
+    "a node says something unheard of": (with_bytes(NODE_REQUEST, 20, "0009"), NODE),
+    "a node's frame through a bridge that changed its source": (with_bytes(NODE_REQUEST, 6, ASKER), NODE),
+    "a node asks, with a priority tag": (craft.tagged(NODE_REQUEST, 0xE000), NODE),
+    "a node advertises itself": (NODE_NA, NODE6),
+    "a node answers in IPv6": (NODE_SOLICITED_NA, NODE6),
+    "a node answers in IPv6 without the option": (checksummed(with_bytes(NODE_SOLICITED_NA, 18, "0018")), NODE6),
+    "a node solicits": (NODE_NS, NODE6),
+    "a node solicits a VIP": (craft.ordinary_request(NODE6, NODE_MAC, VIP6), NODE6),
+    "a node solicits behind two priority tags": (craft.tagged(NODE_NS, 0, 0xE000), NODE6),
+    "the option of a solicitation, not the frame's source": (with_bytes(NODE_NS, 6, ASKER), NODE6),
+}
+
+
+@pytest.mark.parametrize(("frame", "address"), NEIGHBOURS.values(), ids=NEIGHBOURS.keys())
+def test_neighbours(frame: bytes, address: IPAddress) -> None:
+    """Who speaks for a node's own address tells its MAC, whatever he says; unless it is asked for, nobody cares."""
+    assert Decoder(WATCHED, NODES).decode(frame, AT) == NeighbourSeen(AT, address, NODE_MAC)
+    assert Decoder(WATCHED).decode(frame, AT) is IgnoreReason.OTHER_ADDRESS
+
+
+NEIGHBOUR_REASONS: dict[str, tuple[bytes, IgnoreReason]] = {
+    "a probe for a node's address": (craft.probe(NODE, MAC), IgnoreReason.OTHER_ADDRESS),
+    "a reply from 0.0.0.0": (with_bytes(craft.probe(NODE, MAC), 20, "0002"), IgnoreReason.OTHER_ADDRESS),
+    "duplicate detection": (craft.probe(NODE6, MAC), IgnoreReason.OTHER_ADDRESS),
+    "somebody asks for a node": (craft.ordinary_request(OTHER, ASKER, NODE), IgnoreReason.OTHER_ADDRESS),
+    "somebody answers a node": (craft.ordinary_reply(OTHER, ASKER, NODE, NODE_MAC), IgnoreReason.OTHER_ADDRESS),
+    "somebody solicits a node": (craft.ordinary_request(OTHER6, ASKER, NODE6), IgnoreReason.OTHER_ADDRESS),
+    "the VIP solicits": (craft.ordinary_request(VIP6, MAC, OTHER6), IgnoreReason.OTHER_ADDRESS),
+    "a VLAN": (craft.tagged(NODE_REQUEST, 5), IgnoreReason.OTHER_VLAN),
+    "a VLAN, IPv6": (craft.tagged(NODE_NS, 5), IgnoreReason.OTHER_VLAN),
+    "cut off": (NODE_REQUEST[:41], IgnoreReason.TRUNCATED),
+    "hlen 20": (with_bytes(NODE_REQUEST, 18, "14"), IgnoreReason.BAD_LENGTHS),
+    "sha zero": (with_bytes(NODE_REPLY, 22, "000000000000"), IgnoreReason.BAD_SHA),
+    "sha a group": (with_bytes(NODE_REQUEST, 22, LEARNING), IgnoreReason.BAD_SHA),
+    "a group in the option": (checksummed(with_bytes(NODE_NS, 80, LEARNING)), IgnoreReason.BAD_SHA),
+    "hop limit 254": (with_bytes(NODE_NS, 21, "fe"), IgnoreReason.BAD_HOP_LIMIT),
+    "a wrong checksum": (with_bytes(NODE_NS, 80, ASKER), IgnoreReason.BAD_CHECKSUM),
+    "an advertisement with a wrong checksum": (with_bytes(NODE_NA, 80, ASKER), IgnoreReason.BAD_CHECKSUM),
+    "code 1": (checksummed(with_bytes(NODE_NS, 55, "01")), IgnoreReason.MALFORMED_ND),
+    "solicits a group": (
+        checksummed(with_bytes(NODE_NS, 62, "ff020000000000000000000000000001")),
+        IgnoreReason.MALFORMED_ND,
+    ),
+    "half an option": (checksummed(with_bytes(NODE_NS, 18, "001c")), IgnoreReason.MALFORMED_ND),
+    "a solicitation without the option": (NS_NO_OPTION, IgnoreReason.NO_LINK_LAYER_ADDRESS),
+    "a solicitation with the other option": (
+        checksummed(with_bytes(NODE_NS, 78, "02")),
+        IgnoreReason.NO_LINK_LAYER_ADDRESS,
+    ),
+    "an advertisement without the option": (
+        checksummed(with_bytes(NODE_NA, 18, "0018")),
+        IgnoreReason.NO_LINK_LAYER_ADDRESS,
+    ),
+}
+
+
+@pytest.mark.parametrize(("frame", "reason"), NEIGHBOUR_REASONS.values(), ids=NEIGHBOUR_REASONS.keys())
+def test_neighbour_reasons(frame: bytes, reason: IgnoreReason) -> None:
+    """What teaches nothing of a node has its reason, by the rules that hold for VIPs."""
+    assert Decoder(WATCHED, NODES).decode(frame, AT) is reason
+
+
+@pytest.mark.parametrize("frame", SPEAKING)
+def test_a_vip_is_a_vip(frame: bytes) -> None:
+    """An address asked for as both is a VIP alone: what speaks for it is a sighting, all else is nothing."""
+    both = Decoder(WATCHED, NODES | WATCHED.keys())
+    assert both.decode(frame, AT) == Decoder(WATCHED).decode(frame, AT)
+    assert both.neighbours == NODES
+    assert both.decode(craft.ordinary_request(VIP6, MAC, OTHER6), AT) is IgnoreReason.OTHER_ADDRESS
+
+
+def test_nobody_is_no_neighbour() -> None:
+    """A node whose address is said to be 0.0.0.0 or :: makes no probe a teacher."""
+    nobody: frozenset[IPAddress] = frozenset((IPv4Address(0), IPv6Address(0)))
+    decoder = Decoder({}, nobody)
+    assert {decoder.decode(frame, AT) for frame in (PROBE, PROBE6)} == {IgnoreReason.OTHER_ADDRESS}
+    assert decoder.neighbours == frozenset()
 
 
 def test_solicited_without_option_is_the_senders() -> None:
@@ -184,6 +287,13 @@ def test_watch_replaces() -> None:
     assert isinstance(outcome, Sighting)
     assert outcome.vip is OTHER
     assert decoder.watched == {OTHER: None}
+    decoder.watch({}, NODES)
+    outcome = decoder.decode(NODE_REQUEST, AT)
+    assert isinstance(outcome, NeighbourSeen)
+    assert outcome.address is NODE
+    assert (decoder.watched, decoder.neighbours) == ({}, NODES)
+    decoder.watch(WATCHED)
+    assert decoder.decode(NODE_REQUEST, AT) is IgnoreReason.OTHER_ADDRESS
 
 
 def test_discovery() -> None:
@@ -199,6 +309,18 @@ def test_discovery() -> None:
     assert isinstance(decoder.decode(NA, AT), Sighting)
     assert decoder.watched == {VIP: None, VIP6: None}
     assert all(isinstance(decoder.decode(frame, AT), Sighting) for frame in SPEAKING)
+
+
+def test_neighbours_are_not_discovered() -> None:
+    """A node's own address is known to be no VIP, announced or not."""
+    decoder = Decoder.discovering()
+    decoder.watch({}, NODES)
+    assert [decoder.decode(frame, AT) for frame in (craft.announcement(NODE, NODE_MAC), NODE_NA)] == [
+        NeighbourSeen(AT, NODE, NODE_MAC),
+        NeighbourSeen(AT, NODE6, NODE_MAC),
+    ]
+    assert decoder.watched == {}
+    assert isinstance(decoder.decode(REQUEST, AT), Sighting)
 
 
 @pytest.mark.parametrize("address", ["224.0.0.1", "255.255.255.255", "127.0.0.1"])
@@ -225,6 +347,10 @@ def test_cooked() -> None:
     assert decoder.decode_cooked(0x86DD, PROBE6[14:], MAC, AT) == Sighting(AT, VIP6, Kind.PROBE, MAC)
     assert decoder.decode_cooked(0x86DD, PROBE6[14:], b"", AT) is IgnoreReason.BAD_LENGTHS
     assert decoder.decode_cooked(0x86DD, NA[14:], b"", AT, outgoing=True) == Sighting(AT, VIP6, Kind.NA, MAC, True)
+    decoder.watch({}, NODES)
+    assert decoder.decode_cooked(0x0806, NODE_REQUEST[14:], ASKER, AT) == NeighbourSeen(AT, NODE, NODE_MAC)
+    assert decoder.decode_cooked(0x86DD, NODE_NS[14:], b"", AT) == NeighbourSeen(AT, NODE6, NODE_MAC)
+    assert decoder.decode_cooked(0x8100, b"\0\5" + NODE_REQUEST[12:], MAC, AT) is IgnoreReason.OTHER_VLAN
 
 
 def test_many_tags_are_cheap() -> None:
@@ -241,27 +367,38 @@ def test_many_tags_are_cheap() -> None:
 @example(frame=b"\0" * 12, tag=None, outgoing=False)
 def test_any_bytes(frame: bytes, tag: int | None, outgoing: bool) -> None:
     """Whatever the bytes, there is an outcome and no exception, cooked frames included."""
-    for decoder in (Decoder(WATCHED), Decoder.discovering()):
+    for decoder in (Decoder(WATCHED, NODES), Decoder.discovering()):
         outcome = decoder.decode(frame, AT, outgoing=outgoing, stripped_tag=tag)
-        assert isinstance(outcome, Sighting | IgnoreReason)
+        assert isinstance(outcome, Sighting | NeighbourSeen | IgnoreReason)
         for ethertype in (0x0806, 0x86DD, 0x8100, 0):
             cooked = decoder.decode_cooked(ethertype, memoryview(frame), frame[:8], AT)
-            assert isinstance(cooked, Sighting | IgnoreReason)
+            assert isinstance(cooked, Sighting | NeighbourSeen | IgnoreReason)
+
+
+@given(bent(), st.booleans())
+def test_bent_frames(frame: bytes, outgoing: bool) -> None:
+    """A frame damaged anywhere has an outcome, which tells of a watched address and of a possible MAC if of any."""
+    outcome = Decoder(WATCHED, NODES).decode(memoryview(frame), AT, outgoing=outgoing)
+    if isinstance(outcome, IgnoreReason):
+        return
+    if isinstance(outcome, Sighting):
+        assert outcome.vip in WATCHED
+    else:
+        assert outcome.address in NODES
+    assert len(outcome.mac) == 6
+    assert not outcome.mac[0] & 1
+    assert outcome.mac != Mac(bytes(6))
 
 
 @given(bent())
-def test_bent_frames(frame: bytes) -> None:
-    """A frame damaged anywhere has an outcome; a sighting is of a watched address and of a possible MAC."""
-    outcome = Decoder(WATCHED).decode(memoryview(frame), AT)
-    if isinstance(outcome, Sighting):
-        assert outcome.vip in WATCHED
-        assert len(outcome.mac) == 6
-        assert not outcome.mac[0] & 1
-        assert outcome.mac != Mac(bytes(6))
-    else:
-        assert isinstance(outcome, IgnoreReason)
+def test_neighbours_change_nothing_for_vips(frame: bytes) -> None:
+    """A frame that tells of a VIP tells the same with and without neighbours."""
+    alone = Decoder(WATCHED).decode(frame, AT)
+    beside = Decoder(WATCHED, NODES).decode(frame, AT)
+    assert beside == alone or alone is IgnoreReason.OTHER_ADDRESS
 
 
 def test_unconcerned() -> None:
-    """Nobody in these frames speaks for a VIP."""
-    assert {Decoder(WATCHED).decode(frame, AT) for frame in UNCONCERNED} == {IgnoreReason.OTHER_ADDRESS}
+    """Nobody in these frames speaks for a VIP or a node, nor for a VIP in those about nodes."""
+    assert {Decoder(WATCHED, NODES).decode(frame, AT) for frame in UNCONCERNED} == {IgnoreReason.OTHER_ADDRESS}
+    assert {Decoder(WATCHED).decode(frame, AT) for frame in NEIGHBOURLY} == {IgnoreReason.OTHER_ADDRESS}

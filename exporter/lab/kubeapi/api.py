@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Self
 
@@ -42,6 +43,8 @@ class KubeAPI:
         self.requests: deque[Request] = deque(maxlen=10_000)
         self.writes: list[str] = []
         """Method and path of every write that was tried over HTTP."""
+        self.open_watches: Counter[str] = Counter()
+        """By resource."""
         self._port = port
         self._server: Server | None = None
         self._changed = threading.Condition()
@@ -50,7 +53,6 @@ class KubeAPI:
         self._version = 1000
         self._compacted = 0
         self._faults: list[Fault] = []
-        self._watches = 0
         self._interrupts: list[tuple[bytes, Ending | None]] = []
 
     # --- running -------------------------------------------------------------------------------------------------
@@ -159,6 +161,11 @@ class KubeAPI:
             self._compacted = self._history.popleft().version
         self._changed.notify_all()
 
+    def _changes_since(self, version: int) -> list[Change]:
+        """Found from the end: every watch asks at every change."""
+        newest_first = takewhile(lambda change: change.version > version, reversed(self._history))
+        return list(newest_first)[::-1]
+
     # --- faults --------------------------------------------------------------------------------------------------
 
     def inject(self, fault: Fault) -> None:
@@ -177,10 +184,6 @@ class KubeAPI:
         with self._changed:
             self._interrupts.append((line, ending))
             self._changed.notify_all()
-
-    @property
-    def open_watches(self) -> int:
-        return self._watches
 
     def take_fault(self, request: Request) -> Fault | None:
         """The fault that befalls this request, counted as used."""
@@ -252,7 +255,7 @@ class KubeAPI:
             if seen == 0:
                 seen = self._version
                 lines = [event_line("ADDED", obj) for obj in self.list_objects(request)["items"]]
-            self._watches += 1
+            self.open_watches[request.resource] += 1
         try:
             connection.begin_stream()
             if seen < self._compacted:
@@ -272,7 +275,7 @@ class KubeAPI:
                 with self._changed:
                     lines = []
                     if not self._is_silenced(request):
-                        news = [change for change in self._history if change.version > seen]
+                        news = self._changes_since(seen)
                         lines = [line for change in news if (line := told(request, change))]
                         seen = max([seen, *(change.version for change in news)])
                         if bookmarks and time.monotonic() >= bookmark:
@@ -285,4 +288,5 @@ class KubeAPI:
                     if not lines and ending is None:
                         self._changed.wait(max(0.01, min(until - time.monotonic(), bookmark - time.monotonic(), 0.1)))
         finally:
-            self._watches -= 1
+            with self._changed:
+                self.open_watches[request.resource] -= 1

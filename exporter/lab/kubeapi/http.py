@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 class Server(ThreadingHTTPServer):
     daemon_threads = True
     block_on_close = False
+    request_queue_size = 128
+    """A client opens a connection for each of its watches, all at once."""
 
     def __init__(self, api: KubeAPI, port: int) -> None:
         self.api = api
