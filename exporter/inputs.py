@@ -166,7 +166,9 @@ class Inputs:
         # What the new file leaves out must be taken back; what it says is said anew.
         taken_back: list[Input] = [ServiceGone(now, entry.service) for entry in before if entry.service not in kept]
         taken_back += [LeaseGone(now, address) for entry in before for address in entry.said.addresses]
-        self._reconciler.deliver([*taken_back, NodesSeen(now, ())])
+        if intent.nodes is None:
+            taken_back.append(NodesSeen(now, ()))
+        self._reconciler.deliver(taken_back)
         self._play(intent)
         self._intent = intent
 

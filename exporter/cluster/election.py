@@ -15,7 +15,7 @@ its expiry.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -77,12 +77,18 @@ class Elections:
 
     # --- what it is told ----------------------------------------------------------------------------------------------
 
-    def choose_among(self, vip: IPAddress, candidates: tuple[Key, ...]) -> None:
-        """These Leases could decide on the VIP, the most particular first; none: it is no VIP any more."""
+    def choose_among(self, vip: IPAddress, candidates: tuple[Key, ...]) -> bool:
+        """These Leases could decide on the VIP, the most particular first; none: it is no VIP any more.
+
+        Returns whether they are others than before.
+        """
+        if candidates == self._candidates.get(vip, ()):
+            return False
         if candidates:
             self._candidates[vip] = candidates
         else:
-            self._candidates.pop(vip, None)
+            del self._candidates[vip]
+        return True
 
     def candidates(self) -> frozenset[Key]:
         """Every Lease that could decide on some VIP."""
@@ -140,15 +146,17 @@ class Elections:
 
     # --- what it tells ------------------------------------------------------------------------------------------------
 
-    def news(self, now: Nanoseconds) -> list[Input]:
-        """What is different from what was told before, or has become so by now."""
-        statements = {key: self._statement(key, known, now) for key, known in self._leases.items()}
+    def news(self, now: Nanoseconds, vips: Collection[IPAddress] | None = None) -> list[Input]:
+        """What is different from what was told before, or has become so by now; of these VIPs only, or of all."""
+        keys: Collection[Key] = self._leases
+        if vips is None:
+            vips = [*self._candidates, *(self._told.keys() - self._candidates.keys())]
+        else:
+            keys = self._leases.keys() & {key for vip in vips for key in self._candidates.get(vip, ())}
+        statements = {key: self._statement(key, self._leases[key], now) for key in keys}
         inputs: list[Input] = []
-        for vip in self._told.keys() - self._candidates.keys():
-            del self._told[vip]
-            inputs.append(LeaseGone(now, vip))
-        for vip, candidates in self._candidates.items():
-            statement = self._decide(candidates, statements, now)
+        for vip in vips:
+            statement = self._decide(self._candidates.get(vip, ()), statements, now)
             if statement == self._told.get(vip):
                 continue
             if statement is None:

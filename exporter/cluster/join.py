@@ -6,7 +6,7 @@ time alone, comes back as inputs. Told the same again, it has nothing to say.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 
 from exporter.cluster.election import Elections
@@ -145,21 +145,30 @@ class Join:
                 self._users.setdefault(address, set()).add(ref)
             if before is None or before.intent != service.intent:
                 seen.append(ServiceSeen(at, self._complete(service.intent)))
+        return [*seen, *gone, *self._choose_leases(at, touched)]
+
+    def _choose_leases(self, at: Nanoseconds, touched: Iterable[IPAddress]) -> list[Input]:
+        """The Services of these addresses have changed."""
+        changed = []
         for address in touched:
-            self._elections.choose_among(address, self._lease_candidates(address))
-            if not self._users[address]:
+            users = self._users[address]
+            if self._elections.choose_among(address, self._lease_candidates(users)):
+                changed.append(address)
+            if not users:
                 del self._users[address]
+        if not changed:
+            return []
         self._own = self._elections.candidates() - self._shared
         self._elections.keep(self._shared | self._own, watched=self.watched_leases)
-        return [*seen, *gone, *self._elections.news(at)]
+        return self._elections.news(at, changed)
 
     def _complete(self, intent: ServiceIntent) -> ServiceIntent:
         version = self._roster.version
         return replace(intent, announces_hwaddr=None if version is None else version >= ANNOUNCES_HWADDR)
 
-    def _lease_candidates(self, vip: IPAddress) -> tuple[Key, ...]:
+    def _lease_candidates(self, users: Collection[ServiceRef]) -> tuple[Key, ...]:
         """The Leases that could decide on a VIP, the most particular first; of all Services that share it."""
-        refs = sorted(self._users[vip], key=str)
+        refs = sorted(users, key=str)
         named = [lease for ref in refs if (lease := self._told[ref].lease) is not None]
         # Only a Service of Kubernetes has a namespace: the others are made here.
         own = [Key(ref.namespace, f"kubevip-{ref.name}") for ref in refs if ref.namespace]

@@ -66,7 +66,9 @@ def failures(facts: Facts) -> dict[Check, Mapping[str, FieldValue] | None]:
         else None,
         Check.MAC: {"mac": _text(facts.wire_mac), "hwaddr": _text(hwaddr)} if _mac_differs(facts, host=host) else None,
         Check.LEASE: {"lease": lease, "annotation": annotation} if _differ(lease, annotation) else None,
-        Check.ADDRESS: {"announced": str(facts.still_announced)} if facts.still_announced else None,
+        Check.ADDRESS: {"announced": str(facts.still_announced)}
+        if facts.still_announced and facts.intent_fresh
+        else None,
         # Seen by the exporter on the node that kept the address when it lost the VIP.
         Check.BOUND: {"bound_on": facts.local, "holder": holder} if _differ(facts.local, holder) else None,
     }
@@ -81,7 +83,7 @@ def held_back(facts: Facts) -> frozenset[Check]:
         return frozenset()  # stale: nothing of it is compared, nor upheld
     held: set[Check] = set()
     if not facts.intent_current:
-        held |= {Check.HOST, Check.MAC, Check.LEASE}
+        held |= {Check.HOST, Check.MAC, Check.LEASE, Check.ADDRESS}
     if not facts.lease_confirmed:
         held.add(Check.LEASE)
     if not facts.wire_node and not (facts.intent_current and facts.lease_confirmed):

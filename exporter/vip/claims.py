@@ -69,7 +69,8 @@ class Claims:
         self._notify = notify
         self._now = at
         self._episode: Episode | None = None
-        self._overlap: tuple[Party, Nanoseconds] | None = None
+        self._overlap: tuple[frozenset[Party], Nanoseconds] | None = None
+        """Who let go just now, by node and by MAC, and until when his frames claim nothing."""
         self._listening_since: Nanoseconds | None = None if blind else at
         self._missed_at = at
         """Until then, frames may have been lost."""
@@ -118,6 +119,10 @@ class Claims:
         if holder is None:
             return self.state, None, False
         return self.state, holder.mac, self.is_outgoing(holder)
+
+    def is_concerned(self, mac: Mac) -> bool:
+        """A claim is by this MAC, or an episode is open, in which it matters which nodes have a known MAC."""
+        return self._episode is not None or mac in self.live or (self.holder is not None and self.holder.mac == mac)
 
     def is_outgoing(self, claim: Claim) -> bool:
         """Its frames leave this very node, and only this node: none has come in within grace of the last one sent."""
@@ -198,7 +203,7 @@ class Claims:
             holder.frames += 1
             return self.period.silence < silence
         party = self._evidence.this_node if outgoing else self._evidence.node_of(mac) or mac
-        if self._overlap is not None and party == self._overlap[0]:
+        if self._overlap is not None and not self._overlap[0].isdisjoint((party, mac)):
             if at <= self._overlap[1]:
                 return False
             self._overlap = None
@@ -356,7 +361,7 @@ class Claims:
             self._move(now, new, first)
         elif followed and self._party_last() < first:
             assert self.holder is not None
-            overlap = (self._party(self.holder), first + self.period.grace)
+            overlap = (frozenset({self._party(self.holder), old}), first + self.period.grace)
             self._move(now, new, first)
             self._overlap = overlap
 

@@ -22,8 +22,11 @@ from exporter.vip.model import (
     Input,
     IntentFreshness,
     IPAddress,
+    Kind,
     LeaseGone,
     LeaseSeen,
+    Mac,
+    Mode,
     Nanoseconds,
     NeighbourSeen,
     NodesSeen,
@@ -180,8 +183,7 @@ class Core:
                 self.generation += 1
                 self._tell_all(Vip.reconsider)
             case NeighbourSeen(address=address, mac=mac):
-                if self._world.nodes.hear(self._now, address, mac):
-                    self._tell_all(Vip.reconsider)
+                self._hear_neighbour(address, mac)
             case IntentFreshness(fresh=fresh, current=current):
                 if (fresh, current) != (self._world.intent_fresh, self._world.intent_current):
                     self._world.intent_fresh, self._world.intent_current = fresh, current
@@ -206,6 +208,9 @@ class Core:
         if vip.sight(self._now, sighting):
             self._settle(vip)
             self._tell_followers(vip, announced)
+        if sighting.kind is not Kind.PROBE:
+            # A node's own address may be watched too: by mistake, or because a capture is searched for all there are.
+            self._hear_neighbour(sighting.vip, sighting.mac)
 
     def _advance_one(self, vip: Vip) -> None:
         announced = vip.is_announced
@@ -228,6 +233,9 @@ class Core:
         self.generation += 1
         previous = self._intents.get(intent.service)
         self._intents[intent.service] = intent
+        if intent.hwaddr is not None or (previous is not None and previous.hwaddr is not None):
+            hwaddrs = (one.hwaddr for one in self._intents.values() if one.mode is Mode.DHCP)
+            self._world.nodes.disregard(frozenset(mac for mac in hwaddrs if mac is not None))
         before = set(previous.addresses) if previous else set()
         given_up = [self._vips[address] for address in before - set(intent.addresses) if address in self._vips]
         for vip in given_up:
@@ -246,6 +254,16 @@ class Core:
         intent = self._intents.pop(service, None)
         for address in intent.addresses if intent else ():
             self._tell(address, lambda vip: vip.drop_service(service))
+
+    def _hear_neighbour(self, address: IPAddress, mac: Mac) -> None:
+        nodes = self._world.nodes
+        was_complete = nodes.complete
+        if not nodes.hear(self._now, address, mac):
+            return
+        # Anybody can make up MACs by the thousand: only whom this one concerns is looked at again.
+        everybody = nodes.complete is not was_complete
+        for other in [vip for vip in self._vips.values() if everybody or vip.is_concerned(mac)]:
+            self._tell(other.address, Vip.reconsider)
 
     def _observe_host(self, host: HostSeen) -> None:
         self._world.nodes.use_links(host.links)
@@ -306,8 +324,6 @@ class Core:
         """Everything as of `now`; call `tick` first to have it as of this moment."""
         vips = sorted(self._vips.values(), key=lambda vip: (vip.address.version, int(vip.address)))
         nodes = self._world.nodes
-        # DHCP mode gives these to whichever node has the VIP: that is no clash.
-        hwaddrs = {intent.hwaddr for intent in self._intents.values()}
         return Snapshot(
             at=self._now,
             vips=tuple(vip.snapshot(self._now) for vip in vips),
@@ -319,9 +335,7 @@ class Core:
                 for node, mac in nodes.all_macs()
                 for device in (nodes.devices(mac) if node == nodes.this_node else ()) or ("",)
             ),
-            shared_macs={
-                format_mac(mac): names for mac, names in nodes.claimed_by_several.items() if mac not in hwaddrs
-            },
+            shared_macs={format_mac(mac): names for mac, names in nodes.claimed_by_several.items()},
         )
 
     def _node_states(self) -> tuple[NodeState, ...]:

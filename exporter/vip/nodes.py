@@ -66,9 +66,12 @@ class NodeMap:
     def __init__(self, observer: str = "") -> None:
         self.this_node = observer
         """The observer, by the name that Kubernetes gives it; empty: none."""
+        self.complete = False
+        """There are candidate nodes, and a MAC of each is known: only then is a stranger a stranger."""
         self._observer = observer
         self._nodes: tuple[Node, ...] = ()
         self._links: tuple[Link, ...] = ()
+        self._shared: frozenset[Mac] = frozenset()
         self._by_address: dict[IPAddress, str] = {}
         self._heard: dict[IPAddress, dict[Mac, _Heard]] = {}
         self._by_mac: dict[Mac, str] = {}
@@ -90,6 +93,12 @@ class NodeMap:
         """These are the interfaces of this node now."""
         self._links = tuple(links)
         self._resolve()
+
+    def disregard(self, macs: frozenset[Mac]) -> None:
+        """DHCP mode gives these to whichever node has the VIP, so they tell none from the others."""
+        if macs != self._shared:
+            self._shared = macs
+            self._resolve()
 
     def hear(self, at: Nanoseconds, address: IPAddress, mac: Mac) -> bool:
         """Somebody spoke for an address with this MAC; the result says whether that taught anything."""
@@ -141,6 +150,8 @@ class NodeMap:
         for evidence in (configured + own, heard):
             claimants: dict[Mac, set[str]] = {}
             for mac, name in evidence:
+                if mac in self._shared:
+                    continue
                 claimants.setdefault(mac, set()).add(name)
                 claims.setdefault(mac, set()).add(name)
             for mac, names in claimants.items():
@@ -152,6 +163,8 @@ class NodeMap:
             for name in names:
                 by_node.setdefault(name, []).append(mac)
         self._macs = {name: tuple(macs) for name, macs in by_node.items()}
+        candidates = {node.name for node in self._nodes if node.candidate}
+        self.complete = bool(candidates) and candidates <= set(self._by_mac.values())
 
     # --- what it knows ------------------------------------------------------------------------------------------------
 
@@ -168,12 +181,6 @@ class NodeMap:
     def claimed_by_several(self) -> dict[Mac, tuple[str, ...]]:
         """MACs that more than one node claims, with their names."""
         return self._claimed
-
-    @property
-    def complete(self) -> bool:
-        """There are candidate nodes, and a MAC of each is known: only then is a stranger a stranger."""
-        candidates = [node.name for node in self._nodes if node.candidate]
-        return bool(candidates) and set(candidates) <= set(self._by_mac.values())
 
     def node_of(self, mac: Mac) -> str:
         return self._by_mac.get(mac, "")

@@ -32,6 +32,7 @@ class Verdict:
         self._claims: Claims
         self._named = ""
         """The node last known to hold the VIP."""
+        self._named_at = at
         self._ahead = ""
         """A node to which a move was counted while the wire was mute: the wire's own move to it is that same move."""
         self._takeover: Nanoseconds | None = None
@@ -139,18 +140,39 @@ class Verdict:
         if source is None or state in (State.MOVING, State.CONTESTED):
             return
         if state is State.HELD and not self.is_shared:
-            self._named, self._remembered = node, None
+            if self._remembered is not None and source is Source.WIRE and not same_node(node, self._named):
+                self._count_move(source, node)  # no MAC was remembered that the claims could compare
+            self._name(node)
             return
         if self._awaits_lease(source):
             return
         if self._named and not same_node(node, self._named):
+            if source is Source.WIRE and not self._is_news(node):
+                # All nodes have one MAC, and only the direction of its frames tells of this node: no move by itself.
+                return
             if (news := self._undecided_news()) is not None:
                 if self._now < news + self._world.settle:
                     return  # the wire, or a stronger source, may yet show how it was
                 if state is not State.HELD:
                     self._ahead = node
-            self._count_move(source, node)
+            if self._is_news(node):
+                self._count_move(source, node)
+        self._name(node)
+
+    def _name(self, node: str) -> None:
+        if not same_node(node, self._named):
+            self._named_at = self._now
         self._named, self._remembered = node, None
+
+    def _is_news(self, node: str) -> bool:
+        """A source beside the wire went over to this node since another was named, and not just did the wire fall mute.
+
+        After a restart, whatever differs from what an earlier run knew is news.
+        """
+        return self._remembered is not None or any(
+            belief.changed_at is not None and belief.changed_at >= self._named_at and same_node(belief.node, node)
+            for _, belief in self._sources.items()
+        )
 
     def _undecided_news(self) -> Nanoseconds | None:
         """When a source went over to another node, as long as that is not counted.
@@ -241,12 +263,13 @@ class Verdict:
         # A source that is ahead of the wire has been followed already: the old holder is the one it named before.
         if notice.gap is None:
             old = self._named or old
+            new = new or next((node for _, node in self._sources.named(self._now) if not same_node(node, old)), "")
         else:
             old = old or (news.before if news and same_node(news.node, self._named) else self._named)
         new = new or (news.node if news else "")
         ahead, self._ahead = self._ahead, ""
         self._take_over(first)
-        self._named, self._remembered = new, None
+        self._named, self._named_at, self._remembered = new, self._now, None
         if ahead and (not new or same_node(new, ahead)):
             self._named = ahead
             return

@@ -17,6 +17,7 @@ from exporter.vip.model import (
     IPAddress,
     Kind,
     LeaseSeen,
+    Mac,
     Mode,
     Nanoseconds,
     Remembered,
@@ -159,25 +160,27 @@ class Vip:
             self._emit(EventName.PROBE_SEEN, {"mac": format_mac(mac), "class": self._evidence.class_of(mac)})
 
     def take_intent(self, intent: ServiceIntent) -> None:
+        known = self._services.get(intent.service)
+        if known is None or known.vip_host != intent.vip_host:
+            # Told last: of several Services with this address the one whose annotation changed last speaks.
+            self._services.pop(intent.service, None)
         self._services[intent.service] = intent
         self.retired_at = None
-        # A wish says nothing where there is a Service.
-        if not intent.expected or self._intent is None or self._intent.expected:
-            self._use_intent(intent)
+        self._use_intent()
 
     def drop_service(self, service: ServiceRef) -> None:
         """The Service is gone or has given the address up."""
         self._services.pop(service, None)
         if self._services:
-            if self._intent is not None and self._intent.service == service:
-                # The one told last, and a wish only if nothing else is left.
-                self._use_intent(max(self._services.values(), key=lambda intent: not intent.expected))
+            self._use_intent()
             return
         self._sources[Source.ANNOTATION].forget()
         self.retired_at = self._now
         self._review()
 
-    def _use_intent(self, intent: ServiceIntent) -> None:
+    def _use_intent(self) -> None:
+        # A wish says nothing where there is a Service, nor a Service without a holder where another names one.
+        intent = max(reversed(self._services.values()), key=lambda one: (not one.expected, bool(one.vip_host)))
         self._intent = self._evidence.intent = intent
         self._claims.period.configure(intent.period if intent.period is not None else self._default_period)
         self._learn(Source.ANNOTATION, intent.vip_host)
@@ -222,6 +225,10 @@ class Vip:
         self._verdict.learn(self._now, source, name, since=since)
         self._claims.reconsider(self._now)
         self._review()
+
+    def is_concerned(self, mac: Mac) -> bool:
+        """Whose MAC this is may change something."""
+        return self._claims.is_concerned(mac)
 
     def reconsider(self) -> None:
         """The nodes or the freshness of the intent have changed."""
@@ -349,9 +356,8 @@ class Vip:
         if wire is not None:
             node = self._verdict.node_of_claim(wire)
             holders.append(SourceHolder(Source.WIRE, node, format_mac(wire.mac), self._claims.holder_since))
-        for source, belief in self._sources.items():
-            if belief.node and (source is not Source.LEASE or self._sources.lease_fresh(self._now)):
-                holders.append(SourceHolder(source, belief.node, "", belief.since))
+        for source, node in self._sources.named(self._now):
+            holders.append(SourceHolder(source, node, "", self._sources[source].since))
         return tuple(holders)
 
     def _emit(self, name: EventName, fields: Mapping[str, FieldValue], since: Nanoseconds | None = None) -> None:

@@ -123,7 +123,7 @@ class Decoder:
 
     @classmethod
     def discovering(cls) -> Decoder:
-        """A decoder that watches, untagged, every address from its first announcement on, neighbours' excepted."""
+        """A decoder that watches, untagged, every address from its first announcement on."""
         decoder = cls()
         decoder._discovers = True
         return decoder
@@ -221,11 +221,9 @@ class Decoder:
             address, kind = tpa, Kind.PROBE if op == _REQUEST else None
         watched = self._vips.get(address)
         if watched is None:
-            watched = self._neighbours.get(spa)
+            watched = _UNDISCOVERED if self._discovers and kind in ANNOUNCEMENTS else self._neighbours.get(spa)
             if watched is None:
-                if not self._discovers or kind not in ANNOUNCEMENTS:
-                    return IgnoreReason.OTHER_ADDRESS
-                watched = _UNDISCOVERED
+                return IgnoreReason.OTHER_ADDRESS
 
         if vlan != watched.vlan:
             return IgnoreReason.OTHER_VLAN
@@ -260,11 +258,9 @@ class Decoder:
             speaker, kind = source, None
         watched = None if kind is None else self._vips.get(target)
         if watched is None:
-            watched = self._neighbours.get(speaker)
+            watched = _UNDISCOVERED if self._discovers and kind is Kind.NA else self._neighbours.get(speaker)
             if watched is None:
-                if not self._discovers or kind is not Kind.NA:
-                    return IgnoreReason.OTHER_ADDRESS
-                watched = _UNDISCOVERED
+                return IgnoreReason.OTHER_ADDRESS
 
         if vlan != watched.vlan:
             return IgnoreReason.OTHER_VLAN

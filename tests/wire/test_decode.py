@@ -311,16 +311,16 @@ def test_discovery() -> None:
     assert all(isinstance(decoder.decode(frame, AT), Sighting) for frame in SPEAKING)
 
 
-def test_neighbours_are_not_discovered() -> None:
-    """A node's own address is known to be no VIP, announced or not."""
+def test_a_neighbour_is_discovered_once_it_announces_itself() -> None:
+    """Every address that anyone announces is watched; until then, what a node says of its own tells its MAC."""
     decoder = Decoder.discovering()
     decoder.watch({}, NODES)
-    assert [decoder.decode(frame, AT) for frame in (craft.announcement(NODE, NODE_MAC), NODE_NA)] == [
-        NeighbourSeen(AT, NODE, NODE_MAC),
-        NeighbourSeen(AT, NODE6, NODE_MAC),
-    ]
-    assert decoder.watched == {}
-    assert isinstance(decoder.decode(REQUEST, AT), Sighting)
+    ordinary = craft.ordinary_request(NODE, NODE_MAC, wanted=VIP)
+    assert decoder.decode(ordinary, AT) == NeighbourSeen(AT, NODE, NODE_MAC)
+    for frame in (craft.announcement(NODE, NODE_MAC), NODE_NA):
+        assert isinstance(decoder.decode(frame, AT), Sighting)
+    assert decoder.watched == {NODE: None, NODE6: None}
+    assert isinstance(decoder.decode(ordinary, AT), Sighting)
 
 
 @pytest.mark.parametrize("address", ["224.0.0.1", "255.255.255.255", "127.0.0.1"])

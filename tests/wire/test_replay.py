@@ -56,11 +56,11 @@ def test_a_node_gives_itself_away(run: Run, vip: IPAddress, frame: bytes, at: in
     assert (only(result).address, only(result).holder, result.ignored) == (vip, "node-1", {})
 
 
-def test_a_nodes_own_announcement_is_no_vip(run: Run) -> None:
-    """Without --vip every announced address is watched, but not one that is known to be a node's own."""
+def test_a_nodes_own_announcement(run: Run) -> None:
+    """Without --vip every announced address is shown; a node that announces its own thereby tells its MAC."""
     itself = craft.announcement(NODE, NODE_MAC)
     result = run([itself, craft.announcement(VIP, NODE_MAC), itself, craft.announcement(NODE6, NODE_MAC)])
-    assert (only(result).address, only(result).holder) == (VIP, "node-1")
+    assert {vip.address: vip.holder for vip in result.snapshot.vips} == dict.fromkeys((VIP, NODE, NODE6), "node-1")
 
 
 def test_a_mac_of_two_nodes_names_none(run: Run) -> None:
@@ -77,7 +77,7 @@ def test_a_nodes_address_that_becomes_a_vip(run: Run) -> None:
     announcement = craft.announcement(NODE, ASKER)
     result = run([craft.announcement(VIP, ASKER), announcement, NODE_NS, announcement, announcement], intent)
     vips = {vip.address: vip for vip in result.snapshot.vips}
-    assert sum(vips[NODE].announcements.values()) == 2
+    assert sum(vips[NODE].announcements.values()) == 3
     assert {mac.mac: mac.node for mac in result.snapshot.node_macs} == {
         "02:00:00:00:00:0b": "node-1",
         "02:00:00:00:00:21": "node-1",
