@@ -24,6 +24,10 @@ LARGEST = 64 * 1024 * 1024
 
 SERVICE_ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 
+KEEPALIVE = {"idle": 4, "interval": 2, "count": 3}
+"""Seconds and probes: a connection to a node that died is given up after ten seconds, not after three minutes. The node
+that held the VIP often serves the API too, and what became of the VIP must not be missed for that."""
+
 MOST_IDLE_CONNECTIONS = 64
 """Each watch has one of its own. The library keeps ten, and complains at every one more."""
 
@@ -197,6 +201,7 @@ def _connect(kubeconfig: str) -> Any:
 
 def _configure(source: str) -> Any:
     from kubernetes import client, config
+    from kubernetes.utils.keepalive import tcp_keepalive_socket_options
 
     configuration = client.Configuration()
     if source:
@@ -204,7 +209,7 @@ def _configure(source: str) -> Any:
     else:
         config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.retries = False
-    configuration.keep_alive = True
+    configuration.socket_options = tcp_keepalive_socket_options(**KEEPALIVE)
     configuration.connection_pool_maxsize = MOST_IDLE_CONNECTIONS
     _strip_tokens(configuration)
     return configuration

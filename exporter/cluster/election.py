@@ -98,6 +98,7 @@ class Elections:
         """Forget every Lease but those wanted; of these, some are watched and the others listed now and then."""
         self._wanted, self._watched = wanted, watched
         self._leases = {key: known for key, known in self._leases.items() if key in wanted}
+        self._asked = {key: expires for key, expires in self._asked.items() if key in wanted}
 
     def take(self, report: Report[Lease]) -> None:
         for key, lease in report.objects.items():

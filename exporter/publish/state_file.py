@@ -129,11 +129,11 @@ class StateFile:
         heard = self._clock.to_wall(vip.last_announcement)
         if vip.holder_since is not None:
             since = self._clock.to_wall(vip.holder_since)
-        elif before is not None and (before.holder, before.mac) == (vip.holder, mac):
+        elif before is not None and (before.holder, before.mac) == (vip.counted_from, mac):
             since = before.since
         else:
             since = heard
-        return LastHolder(vip.address, vip.holder, mac, since, heard)
+        return LastHolder(vip.address, vip.counted_from, mac, since, heard)
 
     # --- what goes to the disk, and comes back ------------------------------------------------------------------------
 

@@ -114,6 +114,9 @@ class VipSnapshot:
     state: State
     holder: str
     """The node, fused over all sources."""
+    counted_from: str
+    """The node from which the next move will be counted: the holder, but while a move is being decided on; what is to
+    be remembered for another run."""
     holder_source: Source | None
     holder_mac: str
     """The wire's holder; the old one while moving, empty while unknown, contested or silent."""

@@ -49,13 +49,19 @@ class Belief:
         if not node or same_node(node, self._last_named):
             return False
         moved, self.before, self._last_named = bool(self._last_named), self._last_named, node
-        if not first:
+        if moved or not first:
             self.changed_at = at
+            if first:
+                self.matched = at  # when it really changed is not known, so it speaks for nothing on the wire now
         self.moves += moved
         return moved
 
     def forget(self) -> None:
         self.known, self.node = False, ""
+
+    def presume(self, node: str) -> None:
+        """An earlier run of the program knew this holder: whatever else is said first is a change."""
+        self._last_named = node
 
     def leave(self) -> None:
         """It has let go of its node: naming the same one again is a change."""
@@ -112,6 +118,12 @@ class Sources:
             self._beliefs[source].matched = self._beliefs[source].changed_at
         self._awaited = set(self._beliefs) - news
         return news
+
+    def presume(self, node: str) -> None:
+        """An earlier run of the program knew this holder."""
+        for belief in self._beliefs.values():
+            if not belief.known:
+                belief.presume(node)
 
     def presume_current(self) -> None:
         """The wire's holder is the first one known: a source that names a node already has nothing to follow."""

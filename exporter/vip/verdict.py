@@ -45,6 +45,12 @@ class Verdict:
         """An earlier run of the program knew this holder, by name."""
         if node and not self._named:
             self._named, self._remembered = node, since
+            self._sources.presume(node)
+
+    @property
+    def counted_from(self) -> str:
+        """The node from which the next move will be counted: shown as the holder, unless a move is being decided on."""
+        return self._named
 
     def watch(self, claims: Claims) -> None:
         """These are the claims on the wire; their notices come to `take_notice`."""
@@ -269,17 +275,19 @@ class Verdict:
         new = new or (news.node if news else "")
         ahead, self._ahead = self._ahead, ""
         self._take_over(first)
+        if self._lag_open and same_node(self._sources[Source.ANNOTATION].node, new or ahead):
+            self._observe_lag(0)  # it had gone ahead, further than the settle time
         self._named, self._named_at, self._remembered = new, self._now, None
-        if ahead and (not new or same_node(new, ahead)):
-            self._named = ahead
-            return
-        self.moves += 1
-        self.last_move = LastMove(first, old or _text(notice.old), new or _text(notice.mac))
         handover: dict[str, FieldValue] = {}
         if notice.gap is not None:
             self.last_handover = notice.gap
             self._world.handover.observe(notice.gap)
             handover = {"handover_seconds": notice.gap / SECOND}
+        if ahead and (not new or same_node(new, ahead)):
+            self._named = ahead
+            return
+        self.moves += 1
+        self.last_move = LastMove(first, old or _text(notice.old), new or _text(notice.mac))
         self._emit(
             EventName.VIP_MOVED,
             {

@@ -291,6 +291,7 @@ class Vip:
             services=tuple(sorted((ref for ref in self._services if ref.namespace), key=str)),
             state=claims.state,
             holder=node,
+            counted_from=self._verdict.counted_from,
             holder_source=source,
             holder_mac=self._verdict.wire_mac,
             holder_since=self._verdict.holder_since(source),

@@ -555,7 +555,7 @@ class Past:
         vip = run.vip()
         if not vip.holder_mac:
             return self
-        return Past(vip.holder or self.holder, vip.holder_mac, vip.holder_since or 0, vip.last_announcement or 0)
+        return Past(vip.counted_from or self.holder, vip.holder_mac, vip.holder_since or 0, vip.last_announcement or 0)
 
     def told(self, at: int) -> list[Input]:
         if not self.mac:
