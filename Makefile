@@ -3,6 +3,7 @@
 #   make demo    show it in a lab of network namespaces (as root; without, over a generated capture)
 #                KEEP=1 stays up afterwards, DEMO_FAST=1 is shorter
 #   make test    run all tests
+#   make e2e     the same scenarios against real etcd, kube-apiserver and kube-vip, where their paths are given
 #   make check   linters, type checker, layering
 #   make docs    write the generated references anew
 #   make bench   measure, side by side, what the documentation claims
@@ -13,16 +14,20 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test check docs bench lock
+.PHONY: demo test e2e check docs bench lock
 
 demo: $(VENV)/run.stamp
 	@if [ "$$(id -u)" = 0 ]; then ./requirements/debian.sh iproute2:ip; fi
 	@$(BIN)/python -m exporter demo
 
 test: $(VENV)/dev.stamp
-	@./requirements/debian.sh iproute2:ip util-linux:setpriv
+	@./requirements/debian.sh iproute2:ip util-linux:setpriv openssl:openssl
 	@./requirements/debian.sh --unpack build/debian prometheus:usr/bin/promtool
 	$(BIN)/python -m pytest $(ARGS)
+
+e2e: $(VENV)/dev.stamp
+	@./requirements/debian.sh iproute2:ip util-linux:unshare openssl:openssl
+	$(BIN)/python -m pytest tests/real/scenarios.py $(ARGS)
 
 check: $(VENV)/dev.stamp
 	$(BIN)/ruff check .

@@ -57,15 +57,10 @@ def answer(vip: VipSnapshot) -> Answer:
             return Answer.MOVING
         case State.SILENT:
             return Answer.SILENCE
-    names = [source.node for source in vip.sources if source.node and _counts(vip, source)]
+    names = [source.node for source in vip.sources if source.node]
     if any(not same_node(names[0], name) for name in names[1:]):
         return Answer.DISAGREEMENT
     return Answer.AGREED if vip.holder or vip.holder_mac else Answer.UNKNOWN
-
-
-def _counts(vip: VipSnapshot, source: SourceHolder) -> bool:
-    """Nothing ever deletes the annotation: where the lease has expired it is a leftover."""
-    return source.source is not Source.ANNOTATION or vip.lease is None or vip.lease.fresh
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
@@ -153,8 +148,9 @@ def _detail(seen: Look, vip: VipSnapshot, source: Source, said: SourceHolder | N
             return f"{vip.lease.name}".strip() if vip.lease.holder else f"{vip.lease.name}, names nobody"
         case Source.ANNOTATION:
             if said is None:
-                return _unheard(seen, "names nobody")
-            return "kube-vip.io/vipHost" + ("" if _counts(vip, said) else ", a leftover")
+                expired = vip.lease is not None and not vip.lease.fresh
+                return _unheard(seen, "not believed while the Lease has expired" if expired else "names nobody")
+            return "kube-vip.io/vipHost"
         case Source.LOCAL:
             if vip.bound is None:
                 return "not available"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import sys
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
@@ -22,6 +25,7 @@ from exporter.lab.walk import Walk
 FAST_PERIOD = 1.0
 FLOOD_RATE = 5000.0
 FAST_FLOOD_RATE = 2000.0
+INSIST_SECONDS = 0.05
 
 
 class Ended(BaseException):
@@ -29,6 +33,7 @@ class Ended(BaseException):
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
+        self.number = number
         self.status = 128 + number
 
 
@@ -114,9 +119,18 @@ def _signals_raise() -> Iterator[None]:
     def end(number: int, _frame: object) -> NoReturn:
         raise Ended(number)
 
+    def insist(lost: sys.UnraisableHookArgs) -> None:
+        """Python drops what is raised in a destructor or in the callback of a weak reference: then it comes again."""
+        if isinstance(lost.exc_value, Ended):
+            threading.Timer(INSIST_SECONDS, os.kill, (os.getpid(), lost.exc_value.number)).start()
+        else:
+            report(lost)
+
+    report, sys.unraisablehook = sys.unraisablehook, insist
     before = {number: signal.signal(number, end) for number in ENDINGS}
     try:
         yield
     finally:
         for ending, handler in before.items():
             signal.signal(ending, handler)
+        sys.unraisablehook = report

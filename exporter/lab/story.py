@@ -18,7 +18,7 @@ from exporter.vip.model import EventName, State
 VIP = IPv4Address("192.0.2.100")
 SPOOFER = "spoofer"
 """Who floods; it shares the last node's interface."""
-MOST_SERIES = 45
+MOST_SERIES = 51
 """For one VIP, beside the list of its claimants, which has an end of its own."""
 
 Row = Mapping[str, Any]

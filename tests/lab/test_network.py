@@ -6,11 +6,14 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+import weakref
 from pathlib import Path
 
 import pytest
 
 from exporter.lab import network
+from exporter.lab.demo import Ended, _signals_raise
 from exporter.lab.network import NODES, Host, LabUnavailableError, Network, inside
 from tests.lab.conftest import leftovers
 
@@ -117,6 +120,21 @@ def test_demo_removes_everything_on_a_signal(number: signal.Signals) -> None:
     assert demo.returncode == 128 + number
     assert "everything is cleaned up" in rest
     assert leftovers(f"vipx-{demo.pid}") == set()
+
+
+def test_a_signal_in_a_callback_that_drops_exceptions_is_not_lost() -> None:
+    """As while a thread's object is cleaned up, which goes on all the time in the lab."""
+
+    class Something:
+        pass
+
+    with pytest.raises(Ended) as ended, _signals_raise():
+        something = Something()
+        reference = weakref.ref(something, lambda _: signal.raise_signal(signal.SIGTERM))
+        del something
+        assert reference() is None
+        time.sleep(5)
+    assert ended.value.status == 128 + signal.SIGTERM
 
 
 def test_without_root_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,7 +26,6 @@ from tests.real.kube_vip import kube_vip
 
 VIP = IPv4Address("192.0.2.100")
 ROOT = Path(__file__).parent.parent.parent
-KNOWN_AS = "system:serviceaccount:monitoring:vip-exporter"
 
 ETCD = """
 import pathlib, sys, time
@@ -97,9 +96,7 @@ def network() -> Iterator[Network]:
 @pytest.fixture(scope="module")
 def plane(network: Network, binaries: Binaries, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ControlPlane]:
     directory = tmp_path_factory.mktemp("plane")
-    with ControlPlane(
-        host=network.observer, binaries=binaries, directory=directory, users={"exporter": KNOWN_AS}
-    ) as plane:
+    with ControlPlane(host=network.observer, binaries=binaries, directory=directory, users=["exporter"]) as plane:
         yield plane
 
 
@@ -193,9 +190,9 @@ def test_the_exporter_gets_in_with_its_kubeconfig(plane: ControlPlane, network: 
     assert [item["metadata"]["name"] for item in answer["items"]] == ["node-1"]
 
 
-def test_the_exporter_is_known_by_the_name_that_its_roles_are_bound_to(plane: ControlPlane) -> None:
+def test_tokens_are_for_their_users_only(plane: ControlPlane) -> None:
     tokens = (plane.kubeconfig("exporter").parent / "tokens.csv").read_text()
-    assert [line.split(",")[1] for line in tokens.splitlines()] == [ADMIN, KNOWN_AS]
+    assert [line.split(",")[1] for line in tokens.splitlines()] == [ADMIN, "exporter"]
     assert all(path.stat().st_mode & 0o077 == 0 for path in [plane.kubeconfig(ADMIN), plane.kubeconfig("exporter")])
 
 
@@ -221,29 +218,17 @@ def test_kube_vip_runs_on_each_node_by_its_name(
     assert environment["k8s_config_file"] == str(plane.kubeconfig(ADMIN))
 
 
-def test_roles_are_read_from_the_page() -> None:
-    """Every YAML block of it, and nothing else."""
-    page = """
-Apply this:
-
-```yaml
-kind: Role
-metadata: {name: a, namespace: b}
----
-kind: RoleBinding
-metadata: {name: a, namespace: b}
-subjects: [{kind: ServiceAccount, namespace: monitoring, name: vip-exporter}]
-```
-
-Not this:
-
-```
-kind: Secret
-```
-"""
-    objects = rbac.manifests(page)
-    assert [obj["kind"] for obj in objects] == ["Role", "RoleBinding"]
-    assert rbac.user(objects) == KNOWN_AS
+def test_the_documented_roles_are_bound_to_the_exporter(plane: ControlPlane) -> None:
+    """Those of the defaults, which permit reading only; each by a binding of its own, where it is."""
+    roles = rbac.roles(rbac.PAGE.read_text())
+    assert {verb for role in roles for rule in role["rules"] for verb in rule["verbs"]} <= {"get", "list", "watch"}
+    plane.apply([*roles, *rbac.bindings(roles, "exporter")])
+    stored = plane.get("/stored")
+    for role in roles:
+        within = f"/namespaces/{role['metadata']['namespace']}" if "namespace" in role["metadata"] else ""
+        path = f"/apis/{rbac.API}/v1{within}/{role['kind'].lower()}bindings/{role['metadata']['name']}"
+        bound = stored[path][-1]
+        assert (bound["roleRef"]["kind"], bound["subjects"][0]["name"]) == (role["kind"], "exporter")
 
 
 def eventually(holds: Callable[[], object]) -> bool:
