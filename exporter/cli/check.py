@@ -90,7 +90,7 @@ def _sources(seen: Look) -> Iterator[Finding]:
                 "",
                 Status.FAILED,
                 f"{target.resource} {target.object}: {target.reason}",
-                "permit get, list and watch on it, as docs/rbac.md has it",
+                "permit list and watch on it, as docs/rbac.md has it",
             )
         if not failing:
             yield Finding("kubernetes", "", Status.MET, "everything that is asked for can be read")

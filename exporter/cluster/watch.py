@@ -31,6 +31,7 @@ from exporter.cluster.loop import Loop, Timing
 from exporter.cluster.target import Report, T, Target
 from exporter.vip.model import Input, Nanoseconds, ServiceRef, seconds
 
+SERVER_AWAY = frozenset({Reason.UNREACHABLE, Reason.TIMEOUT, Reason.SERVER_ERROR})
 ALL_LEASES = Target(LEASES.resource)
 
 
@@ -106,6 +107,8 @@ class ClusterWatcher:
         )
         self._loops: dict[Target, Loop[object]] = {}
         self._retired: list[Loop[object]] = []
+        self._unreached: set[Target] = set()
+        """Those whose last request found no server that answers."""
         self._past_errors: Counter[tuple[str, Reason]] = Counter()
         """Those of loops that have ended: a counter never goes back."""
 
@@ -208,12 +211,15 @@ class ClusterWatcher:
     ) -> None:
         def deliver(report: Report[T]) -> None:
             if self._loops.get(target) is loop:
+                self._rouse_others(target)
                 self._unsent += take(report)
                 self._follow_leases()
                 self._send(report.at)
 
         def fail() -> None:
             if self._loops.get(target) is loop:
+                if loop.reason in SERVER_AWAY:
+                    self._unreached.add(target)
                 self._note_failure(target)
 
         loop = Loop(
@@ -230,6 +236,13 @@ class ClusterWatcher:
         if target not in self._loops and not self._stopped:
             self._loops[target] = loop
             loop.start()
+
+    def _rouse_others(self, answered: Target) -> None:
+        """The server answers again: whoever waits to ask anew need not."""
+        if answered in self._unreached:
+            others, self._unreached = self._unreached - {answered}, set()
+            for target in others & self._loops.keys():
+                self._loops[target].kick()
 
     def _retire(self, loop: Loop[object]) -> None:
         loop.stop()

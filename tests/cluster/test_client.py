@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +14,7 @@ from exporter.cluster import client as under_test
 from exporter.cluster.client import Client, find_configuration
 from exporter.cluster.errors import ClusterError, ConfigurationError, Reason
 from exporter.cluster.target import Target
+from tests.cluster.conftest import Cluster
 
 TARGET = Target("services", "kube-system", "ingress-expose")
 
@@ -115,3 +117,13 @@ def test_service_account_is_used_and_the_line_feed_of_its_token_left_out(
 def test_kubernetes_is_not_imported_before_the_first_request() -> None:
     code = "import sys, exporter.cluster.watch; sys.exit('kubernetes' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_connection_to_a_node_that_died_is_given_up_in_seconds(cluster: Cluster) -> None:
+    answer = Client(kubeconfig=str(cluster.kubeconfig)).watch(TARGET, version="1000", seconds=5)
+    connection = answer._response.connection.sock
+    options = (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+    idle, interval, count = (connection.getsockopt(socket.IPPROTO_TCP, option) for option in options)
+    assert connection.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+    assert idle + interval * count <= 10
+    answer.close()

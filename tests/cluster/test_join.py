@@ -8,6 +8,8 @@ from ipaddress import ip_address
 from typing import Any, TypeVar
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from exporter.cluster.fields import Key
 from exporter.cluster.intent import Service
@@ -411,3 +413,82 @@ def test_nodes_that_kube_vip_may_run_on_are_candidates_and_witnesses_never() -> 
     assert candidates(join.take_daemonsets(line("daemonsets", SECOND_SET, None))) == ["n1"]
     promoted = replace(worker, labels={"role": "control"})
     assert candidates(join.take_nodes(line("nodes", Key("", "n2"), promoted))) == ["n1", "n2"]
+
+
+# --- any order of changes ---------------------------------------------------------------------------------------------
+
+ADDRESSES = (IP, IP6, OTHER_IP)
+HOLDERS = (None, "node1", "node2")
+some_service = st.builds(
+    lambda addresses, name, host: (addresses, name, host),
+    st.lists(st.sampled_from(ADDRESSES), unique=True, max_size=2).map(tuple),
+    st.sampled_from([None, NAMED, GLOBAL]),
+    st.sampled_from(["node1", "node2"]),
+)
+change = st.one_of(
+    st.tuples(st.just("services"), st.sampled_from([A, B]), st.none() | some_service),
+    st.tuples(st.just("leases"), st.sampled_from([NAMED, OWN, GLOBAL, SYSTEM]), st.sampled_from(HOLDERS)),
+    st.tuples(st.just("daemonsets"), st.just(FIRST_SET), st.sampled_from([None, (0, 8, 1), (0, 8, 2)])),
+)
+
+
+class Listener:
+    """Keeps what it is told, as the core does."""
+
+    def __init__(self) -> None:
+        self.intents: dict[ServiceRef, ServiceIntent] = {}
+        self.leases: dict[Any, LeaseSeen] = {}
+
+    def hear(self, inputs: list[Input]) -> None:
+        for one in inputs:
+            match one:
+                case ServiceSeen(intent=intent):
+                    assert self.intents.get(intent.service) != intent
+                    self.intents[intent.service] = intent
+                case ServiceGone(service=service):
+                    del self.intents[service]
+                case LeaseSeen(vip=vip):
+                    assert self.leases.get(vip) != one
+                    self.leases[vip] = one
+                case LeaseGone(vip=vip):
+                    del self.leases[vip]
+
+
+@given(st.lists(change, max_size=20))
+def test_whatever_happens_in_any_order_what_was_told_is_what_is_there(changes: list[tuple[str, Key, Any]]) -> None:
+    """The same is known in the end as by one who only comes then; each input is news; and asking again brings none."""
+    followed, follower = joined(), Listener()
+    final: dict[str, dict[Key, Any]] = {"services": {}, "leases": {}, "daemonsets": {}}
+    for resource, key, value in changes:
+        made: Any = None
+        match resource, value:
+            case _, None:
+                pass
+            case "services", (addresses, name, host):
+                made = said(key, *addresses, lease=name, host=host)
+            case "leases", holder:
+                made = lease(holder)
+            case "daemonsets", version:
+                made = running(version)
+        final[resource].pop(key, None)
+        if made is not None:
+            final[resource][key] = made
+        follower.hear(taking(followed, resource)(line(resource, key, made)))
+    latecomer, late = joined(), Listener()
+    for resource, objects in final.items():
+        late.hear(taking(latecomer, resource)(listed(resource, objects)))
+    # A Lease that nothing wanted when its line came is not known before it is listed: its loop begins with a list.
+    follower.hear(followed.take_leases(listed("leases", final["leases"])))
+    for key in followed.watched_leases:
+        there = {key: final["leases"][key]} if key in final["leases"] else {}
+        follower.hear(followed.take_leases(listed("leases", there, only=key)))
+    late.hear(latecomer.take_leases(listed("leases", final["leases"])))
+    assert follower.intents == late.intents
+    assert follower.leases == late.leases
+    for resource, objects in final.items():
+        assert resource == "leases" or taking(followed, resource)(listed(resource, objects)) == []
+    assert followed.tick(0) == []
+
+
+def taking(join: Join, resource: str) -> Any:
+    return {"services": join.take_services, "leases": join.take_leases, "daemonsets": join.take_daemonsets}[resource]

@@ -63,14 +63,14 @@ from tests.vip.situations import (
 from tests.vip.test_properties import anything, counters, in_order, outcome
 
 fixed = settings(
-    max_examples=80,
+    max_examples=70,
     derandomize=True,
     deadline=None,
     database=None,
     suppress_health_check=list(HealthCheck),
     phases=[Phase.explicit, Phase.generate, Phase.shrink],
 )
-some, many = settings(fixed, max_examples=50), settings(fixed, max_examples=250)
+some, many = settings(fixed, max_examples=50), settings(fixed, max_examples=180)
 
 BEGIN = 60.0
 """Seconds: no source of a move changes before, and all have by the settle time later."""
@@ -426,7 +426,11 @@ def test_kubernetes_is_away_for_minutes_during_the_move(
 )
 @many
 def test_a_clean_move_while_capture_is_down(move: Move, down: float, length: float) -> None:
-    """Nothing is heard for a while before, within or after it: one move in all, no mismatch, no contest."""
+    """Nothing is heard for a while before, within or after it: one move in all, no mismatch, no contest.
+
+    Without release overlap: who hears the old holder again, long after all others went over, may think it is back.
+    """
+    assume(move.gap > 0)
     up = down + length
     run = Run(new_core(observer=move.observer, listening=False))
     heard_of = [

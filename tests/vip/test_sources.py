@@ -355,6 +355,26 @@ DIRECTION = [
         observer="node-a",
     ),
     Row(
+        "one mac, this node has taken over, and capture blinks before the lease has followed: still one move",
+        interleave(
+            AB,
+            capture(0, up=True),
+            service(0, "node-a", **SHARED),
+            leases(0, "node-a"),
+            announce("H", until=57),
+            announce("H", from_=60, until=120, outgoing=True),
+            service(60, "node-b", **SHARED),
+            capture(66.5, up=False),
+            capture(67, up=True),
+            leases(75, "node-b"),
+        ),
+        {
+            120: Shows("held", "H", holder="node-b", claimants="H", moves=1, events="vip_seen vip_moved"),
+        },
+        observer="node-b",
+        listening=False,
+    ),
+    Row(
         "one mac, and the first frame heard leaves this node while vipHost names another: no move",
         interleave(AB, service(0, "node-b", **SHARED), announce("H", from_=1, until=10, outgoing=True)),
         {10: Shows("held", "H", holder="node-a", events="vip_seen")},
