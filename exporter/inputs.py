@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from threading import Lock
 
 from exporter import log
 from exporter.clock import Clock
@@ -57,6 +58,8 @@ class Inputs:
         self._lacking = lacking
         self._intent = intent
         self._later: deque[Input] = deque()
+        self._playing = Lock()
+        """Held from reading the intent file's timeline to telling it: nothing of an old file comes after a new one."""
         self._running = ExitStack()
         self.captures = self._build_captures(config)
         self.cluster = self._build_cluster(config) if config.kubernetes_enabled and intent is None else None
@@ -141,8 +144,9 @@ class Inputs:
     def tick(self) -> None:
         """Deliver what time alone brings; to be called about once a second."""
         now = self._clock.now()
-        while self._later and self._later[0].at <= now:
-            self._reconciler.deliver([self._later.popleft()])
+        with self._playing:
+            while self._later and self._later[0].at <= now:
+                self._reconciler.deliver([self._later.popleft()])
         if self.cluster is not None:
             self.cluster.tick()
 
@@ -168,13 +172,14 @@ class Inputs:
         taken_back += [LeaseGone(now, address) for entry in before for address in entry.said.addresses]
         if intent.nodes is None:
             taken_back.append(NodesSeen(now, ()))
-        self._reconciler.deliver(taken_back)
-        self._play(intent)
+        with self._playing:
+            self._reconciler.deliver(taken_back)
+            self._play(intent)
         self._intent = intent
 
     def _play(self, intent: IntentFile) -> None:
         """Take what the intent file says now, and note what it says later."""
-        plan = intent.plan(start=self._started, from_wall=self._clock.from_wall)
+        plan = intent.plan(start=self._started, now=self._clock.now(), from_wall=self._clock.from_wall)
         self._reconciler.deliver(plan.initial)
         self._later = deque(plan.later)
 

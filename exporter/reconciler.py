@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from threading import RLock
 
+from exporter import log
 from exporter.clock import Clock
 from exporter.vip.core import Core
 from exporter.vip.model import Input, IPAddress
@@ -45,7 +46,10 @@ class Reconciler:
         """Take inputs, in the order of their times."""
         with self._lock:
             for event in inputs:
-                self._took(self._core.observe(event))
+                try:
+                    self._took(self._core.observe(event))
+                except Exception as error:  # noqa: BLE001 - a defect that one input brings out must not hold back all others
+                    log.error("an input could not be taken", input=type(event).__name__, error=error)
             self._follow_watched()
 
     def tick(self) -> None:

@@ -104,7 +104,7 @@ class Entry:
 @dataclass(frozen=True, slots=True)
 class Plan:
     initial: tuple[Input, ...]
-    """All at the start."""
+    """All at once."""
     later: tuple[Input, ...]
     """All after it, in time order; each carries its own time."""
 
@@ -115,27 +115,35 @@ class IntentFile:
     nodes: tuple[Node, ...] | None
     """None: the file says nothing about nodes."""
 
-    def plan(self, *, start: Nanoseconds, from_wall: Callable[[Nanoseconds], Nanoseconds] = lambda wall: wall) -> Plan:
-        """The file as inputs. What the timeline says up to the start has happened already: it is no change.
+    def plan(
+        self,
+        *,
+        start: Nanoseconds,
+        now: Nanoseconds | None = None,
+        from_wall: Callable[[Nanoseconds], Nanoseconds] = lambda wall: wall,
+    ) -> Plan:
+        """The file as inputs. What the timeline says up to now has happened already: it is no change.
 
         Args:
             start: the time of the capture's first packet, or of the program's start, on the core's time line.
+            now: when the file is taken up; None: at the start.
             from_wall: turns a time since 1970 into one on that line; offline they are the same.
         """
-        initial: list[Input] = [IntentFreshness(start, True)]
+        now = start if now is None else now
+        initial: list[Input] = [IntentFreshness(now, True)]
         later: list[Input] = []
         if self.nodes is not None:
-            initial.append(NodesSeen(start, self.nodes))
+            initial.append(NodesSeen(now, self.nodes))
         for entry in self.entries:
             said = entry.said
             timeline = [(moment.at.on_line(start, from_wall), moment) for moment in entry.timeline]
             timeline.sort(key=lambda item: item[0])
             for at, moment in timeline:
-                if at <= start:
+                if at <= now:
                     said = moment.change(said)
-            initial += [ServiceSeen(start, entry.intent(said)), *_leases(start, said)]
+            initial += [ServiceSeen(now, entry.intent(said)), *_leases(now, said)]
             for at, moment in timeline:
-                if at > start:
+                if at > now:
                     before, said = said, moment.change(said)
                     if entry.intent(said) != entry.intent(before):
                         later.append(ServiceSeen(at, entry.intent(said)))

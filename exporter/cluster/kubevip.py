@@ -32,9 +32,11 @@ def read_daemonset(_key: Key, obj: Json) -> tuple[KubeVip, tuple[Problem, ...]]:
     """What a DaemonSet says, and what of it could not be used. Never raises.
 
     The version is that of the image's tag; where the tag is none (a digest, `latest`), that of the label
-    `app.kubernetes.io/version` on the DaemonSet, else on its pods.
+    `app.kubernetes.io/version` on the DaemonSet, else on its pods. While the pods are being replaced it is not known:
+    the VIP's holder may run either version.
     """
     reader = Reader()
+    rolling = _is_rolling(reader, obj)
     template = reader.within(obj, "spec", "template")
     pod = reader.mapping(template, "spec", "spec.template.spec")
     image = _image(reader, pod)
@@ -43,9 +45,20 @@ def read_daemonset(_key: Key, obj: Json) -> tuple[KubeVip, tuple[Problem, ...]]:
         if version is None:
             meta = reader.mapping(owner, "metadata", "metadata")
             version = parse_version(reader.labels(meta, "labels", "metadata.labels").get(VERSION_LABEL, ""))
-    if version is None:
+    if rolling:
+        version = None
+    elif version is None:
         reader.complain(IMAGE, image, "no version can be told from it; set --kube-vip.version")
     return KubeVip(version, read_placement(reader, pod, "spec.template.spec")), tuple(reader.problems)
+
+
+def _is_rolling(reader: Reader, obj: Json) -> bool:
+    """Some pods are not of the DaemonSet's present template."""
+    meta, status = reader.mapping(obj, "metadata", "metadata"), reader.mapping(obj, "status", "status")
+    generation, observed = meta.get("generation"), status.get("observedGeneration")
+    desired, updated = status.get("desiredNumberScheduled"), status.get("updatedNumberScheduled", 0)
+    behind = isinstance(generation, int) and isinstance(observed, int) and observed < generation
+    return behind or (isinstance(desired, int) and isinstance(updated, int) and updated < desired)
 
 
 def parse_version(text: str) -> Version | None:

@@ -350,7 +350,14 @@ class Claims:
             if (
                 self.period.value
                 and not followed
-                and self._evidence.vouches_for_holder(new.mac, now=now, since=since, remembered=self._remembered)
+                and self._evidence.vouches_for_holder(
+                    new.mac,
+                    now=now,
+                    old=old,
+                    # Named while the old MAC was heard, not only since it fell silent.
+                    since=min(episode.start, self._party_last()) - self._settle,
+                    remembered=self._remembered,
+                )
             ):
                 # A source that changes at the very end of the settle time still speaks for a move.
                 episode.decide_at = first + self._settle + 1

@@ -44,6 +44,8 @@ from exporter.vip.vip import Vip
 from exporter.vip.world import World
 
 DEFAULT_SETTLE: Nanoseconds = 15 * SECOND
+AGAIN: Nanoseconds = SECOND // 100
+"""When to look again at a VIP that asks for a moment that has passed: a defect, which must not stop the program."""
 
 
 class Core:
@@ -78,7 +80,6 @@ class Core:
         self._intents: dict[ServiceRef, ServiceIntent] = {}
         self._pinned: set[IPAddress] = set()
         self._captures: dict[str, bool] = {}
-        self._bound: dict[IPAddress, tuple[str, ...]] = {}
         self._past: dict[IPAddress, Remembered] = {}
         self._timers: list[tuple[Nanoseconds, int, Vip]] = []
         self._order = count()
@@ -136,8 +137,8 @@ class Core:
             self._remove(vip)
             return
         due = vip.next_due()
-        if due is not None:
-            due = max(due, earliest)
+        if due is not None and due < earliest:
+            due = earliest + AGAIN
         if due is not None and (vip.scheduled is None or due < vip.scheduled):
             vip.scheduled = due
             heappush(self._timers, (due, next(self._order), vip))
@@ -151,6 +152,7 @@ class Core:
             if vip in other.predecessors:
                 other.predecessors.remove(vip)
                 other.advance(self._now)
+                other.reconsider()
                 self._settle(other)
 
     # --- inputs -------------------------------------------------------------------------------------------------------
@@ -170,18 +172,21 @@ class Core:
             case LeaseGone(vip=address):
                 self._tell(address, Vip.lose_lease)
             case BoundSeen(vip=address, devices=devices):
-                self._bound[address] = devices
+                if devices:
+                    self._world.bound[address] = devices
+                else:
+                    self._world.bound.pop(address, None)
                 self._tell(address, lambda vip: vip.take_bound(devices))
             case HostSeen():
                 self._observe_host(event)
             case HostLost():
-                self._bound.clear()
-                self._world.bound = None
+                self._world.bound.clear()
+                self._world.host_seen = False
                 self._tell_all(Vip.lose_bound)
             case NodesSeen(nodes=nodes):
                 self._world.nodes.replace(nodes)
                 self.generation += 1
-                self._tell_all(Vip.reconsider)
+                self._tell_all(Vip.take_nodes)
             case NeighbourSeen(address=address, mac=mac):
                 self._hear_neighbour(address, mac)
             case IntentFreshness(fresh=fresh, current=current):
@@ -221,6 +226,7 @@ class Core:
         if vip.is_announced is not announced:
             for other in self._followers(vip):
                 other.advance(self._now)
+                other.reconsider()
                 self._settle(other)
 
     def _followers(self, vip: Vip) -> list[Vip]:
@@ -234,8 +240,7 @@ class Core:
         previous = self._intents.get(intent.service)
         self._intents[intent.service] = intent
         if intent.hwaddr is not None or (previous is not None and previous.hwaddr is not None):
-            hwaddrs = (one.hwaddr for one in self._intents.values() if one.mode is Mode.DHCP)
-            self._world.nodes.disregard(frozenset(mac for mac in hwaddrs if mac is not None))
+            self._disregard_hwaddrs()
         before = set(previous.addresses) if previous else set()
         given_up = [self._vips[address] for address in before - set(intent.addresses) if address in self._vips]
         for vip in given_up:
@@ -245,15 +250,28 @@ class Core:
             vip = self._vip(address)
             vip.advance(self._now)
             if address not in before:
-                vip.predecessors += [old for old in given_up if old.retired_at is not None and old.is_announced]
+                vip.predecessors += [
+                    old
+                    for old in given_up
+                    if old.retired_at is not None and old.is_announced and _succeeds(address, old.address, intent)
+                ]
             vip.take_intent(intent)
         for vip in [*given_up, *(self._vips[address] for address in intent.addresses)]:
             self._settle(vip)
 
     def _observe_service_gone(self, service: ServiceRef) -> None:
         intent = self._intents.pop(service, None)
-        for address in intent.addresses if intent else ():
+        if intent is None:
+            return
+        self.generation += 1
+        if intent.hwaddr is not None:
+            self._disregard_hwaddrs()
+        for address in intent.addresses:
             self._tell(address, lambda vip: vip.drop_service(service))
+
+    def _disregard_hwaddrs(self) -> None:
+        hwaddrs = (intent.hwaddr for intent in self._intents.values() if intent.mode is Mode.DHCP)
+        self._world.nodes.disregard(frozenset(mac for mac in hwaddrs if mac is not None))
 
     def _hear_neighbour(self, address: IPAddress, mac: Mac) -> None:
         nodes = self._world.nodes
@@ -267,10 +285,10 @@ class Core:
 
     def _observe_host(self, host: HostSeen) -> None:
         self._world.nodes.use_links(host.links)
-        if self._world.bound is None:
+        if not self._world.host_seen:
             # From now on, what nobody has said is bound is not.
-            self._world.bound = self._bound
-            for address in self._vips.keys() - self._bound.keys():
+            self._world.host_seen = True
+            for address in self._vips.keys() - self._world.bound.keys():
                 self._tell(address, lambda vip: vip.take_bound(()))
         self._tell_all(Vip.reconsider)
 
@@ -344,3 +362,8 @@ class Core:
             NodeState(node.name, node.addresses, node.candidate, tuple(map(format_mac, nodes.macs_of(node.name))))
             for node in nodes.nodes
         )
+
+
+def _succeeds(address: IPAddress, old: IPAddress, intent: ServiceIntent) -> bool:
+    """Whether it took the place of the old one: of two families, each has a successor of its own, if there is one."""
+    return address.version == old.version or all(one.version != old.version for one in intent.addresses)

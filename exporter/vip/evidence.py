@@ -43,9 +43,9 @@ class Evidence:
         )
 
     def vouches_for_holder(
-        self, mac: Mac, *, now: Nanoseconds, since: Nanoseconds, remembered: str | None = None
+        self, mac: Mac, *, now: Nanoseconds, old: Mac, since: Nanoseconds, remembered: str | None = None
     ) -> bool:
-        """A live source has named the same node since before `since`, and this MAC is no other node's.
+        """A live source has named the same node since before `since`, and neither MAC is known as another node's.
 
         Args:
             remembered: the holder that an earlier run knew, if it has not been heard since: then it is that node that
@@ -60,7 +60,8 @@ class Evidence:
             and bool(lease.node)
             and (lease.changed_at is None or lease.changed_at < since)
             and (remembered is None or same_node(remembered, lease.node))
-            and self.class_of(mac) in (ClaimantClass.UNRESOLVED, ClaimantClass.FOREIGN)
+            and not is_fhrp(mac)
+            and all(same_node(self.node_of(one) or lease.node, lease.node) for one in (old, mac))
         )
 
     def _is_node(self, mac: Mac, node: str) -> bool:

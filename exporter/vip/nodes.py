@@ -36,6 +36,11 @@ def same_node(one: str, other: str) -> bool:
     return bool(short) and "." not in short and not _is_address(full) and full.startswith(short + ".")
 
 
+def _label(name: str) -> str:
+    """The first part of a name: two that mean one node have it in common."""
+    return name.casefold().partition(".")[0]
+
+
 def _is_address(text: str) -> bool:
     try:
         ip_address(text)
@@ -72,6 +77,7 @@ class NodeMap:
         self._nodes: tuple[Node, ...] = ()
         self._links: tuple[Link, ...] = ()
         self._shared: frozenset[Mac] = frozenset()
+        self._by_label: dict[str, list[str]] = {}
         self._by_address: dict[IPAddress, str] = {}
         self._heard: dict[IPAddress, dict[Mac, _Heard]] = {}
         self._by_mac: dict[Mac, str] = {}
@@ -84,6 +90,9 @@ class NodeMap:
     def replace(self, nodes: Iterable[Node]) -> None:
         """These are the nodes now, all of them."""
         self._nodes = tuple(nodes)
+        self._by_label = {}
+        for node in self._nodes:
+            self._by_label.setdefault(_label(node.name), []).append(node.name)
         self._by_address = {address: node.name for node in self._nodes for address in node.addresses}
         self._heard = {address: macs for address, macs in self._heard.items() if address in self._by_address}
         self.this_node = self.canonical(self._observer)
@@ -186,10 +195,11 @@ class NodeMap:
         return self._by_mac.get(mac, "")
 
     def canonical(self, name: str) -> str:
-        """The node's own name for a name that some source wrote; that name itself where no node matches."""
-        if not name:
-            return ""
-        return next((node.name for node in self._nodes if same_node(node.name, name)), name)
+        """The node's own name for a name that some source wrote; that name itself where it is not one node's only."""
+        alike = [own for own in self._by_label.get(_label(name), ()) if same_node(own, name)]
+        exact = [own for own in alike if own.casefold() == name.casefold()]
+        found = exact or alike
+        return found[0] if len(found) == 1 else name
 
     def macs_of(self, name: str) -> tuple[Mac, ...]:
         return self._macs.get(self.canonical(name), ())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from exporter.vip.model import LeaseSeen, Nanoseconds, Source
@@ -110,6 +111,11 @@ class Sources:
             self._awaited.discard(source)
             belief.matched = belief.changed_at
         return True
+
+    def rename(self, canonical: Callable[[str], str]) -> None:
+        """The nodes' own names have become known, or others: what a source wrote once stands for them too."""
+        for belief in self._beliefs.values():
+            belief.node = canonical(belief.node)
 
     def follow(self, first: Nanoseconds) -> set[Source]:
         """The wire has a new holder since `first`: returns the sources whose latest change that explains."""

@@ -52,7 +52,7 @@ class Verdict:
         """The node from which the next move will be counted: shown as the holder, unless a move is being decided on."""
         return self._named
 
-    def watch(self, claims: Claims) -> None:
+    def attach(self, claims: Claims) -> None:
         """These are the claims on the wire; their notices come to `take_notice`."""
         self._claims = claims
 
@@ -65,15 +65,13 @@ class Verdict:
 
     def believed(self) -> tuple[Source | None, str]:
         """The strongest source beside the wire that names a node."""
-        named = (
-            (source, node) for source, node in self._sources.named(self._now) if not self._is_outdated(source, node)
-        )
+        named = ((source, node) for source, node in self._sources.named(self._now) if not self._is_outdated(node))
         return next(named, (None, ""))
 
-    def _is_outdated(self, source: Source, node: str) -> bool:
+    def _is_outdated(self, node: str) -> bool:
         """The wire has moved and this source has not followed: it still names the holder from before."""
         move = self.last_move
-        if source is Source.LOCAL or move is None or move.at != self._takeover or self.is_shared:
+        if move is None or move.at != self._takeover or self.is_shared:
             return False
         return same_node(node, move.origin)
 
@@ -85,7 +83,7 @@ class Verdict:
             bool(annotation)
             and self._claims.wire_holder is not None
             and not self.node_of_claim(self._claims.wire_holder)
-            and self._is_outdated(Source.ANNOTATION, annotation)
+            and self._is_outdated(annotation)
         )
 
     @property
@@ -122,9 +120,11 @@ class Verdict:
     # --- its moves, as the sources beside the wire show them ----------------------------------------------------------
 
     def next_due(self) -> Nanoseconds | None:
-        """When a source's change will count if the wire does not show it until then."""
+        """When a source's change will count if the wire does not show it until then; None too once that has passed."""
         news = self._undecided_news()
-        return None if news is None else news + self._world.settle
+        due = None if news is None else news + self._world.settle
+        # An episode may hold the decision up; its end brings it, not time.
+        return due if due is not None and due > self._now else None
 
     def learn(self, now: Nanoseconds, source: Source, name: str, *, since: Nanoseconds | None = None) -> None:
         """A source beside the wire says this now, and maybe since when it has been so."""
@@ -148,7 +148,8 @@ class Verdict:
         if state is State.HELD and not self.is_shared:
             if self._remembered is not None and source is Source.WIRE and not same_node(node, self._named):
                 self._count_move(source, node)  # no MAC was remembered that the claims could compare
-            self._name(node)
+            if source is Source.WIRE or not self._named or not self._is_unexplained(source):
+                self._name(node)
             return
         if self._awaits_lease(source):
             return
@@ -156,19 +157,24 @@ class Verdict:
             if source is Source.WIRE and not self._is_news(node):
                 # All nodes have one MAC, and only the direction of its frames tells of this node: no move by itself.
                 return
-            if (news := self._undecided_news()) is not None:
-                if self._now < news + self._world.settle:
-                    return  # the wire, or a stronger source, may yet show how it was
-                if state is not State.HELD:
-                    self._ahead = node
-            if self._is_news(node):
-                self._count_move(source, node)
+            if (news := self._undecided_news()) is not None and self._now < news + self._world.settle:
+                return  # the wire, or a stronger source, may yet show how it was
+            if not self._is_news(node):
+                return  # stronger evidence fell away, which is no move
+            if state in (State.SILENT, State.UNKNOWN):
+                self._ahead = node
+            self._count_move(source, node)
         self._name(node)
 
     def _name(self, node: str) -> None:
         if not same_node(node, self._named):
             self._named_at = self._now
         self._named, self._remembered = node, None
+
+    def _is_unexplained(self, source: Source) -> bool:
+        """It went over to another node, and a MAC of no known node goes on: that stands for the node from before."""
+        belief = self._sources[source]
+        return belief.changed_at is not None and belief.changed_at != belief.matched
 
     def _is_news(self, node: str) -> bool:
         """A source beside the wire went over to this node since another was named, and not just did the wire fall mute.
@@ -188,7 +194,7 @@ class Verdict:
         if self._claims.state not in (State.SILENT, State.UNKNOWN) and self._remembered is None:
             return None
         source, node = self.believed()
-        if source is None or not self._named or same_node(node, self._named):
+        if source is None or not self._named or same_node(node, self._named) or not self._is_news(node):
             return None
         return None if self._awaits_lease(source) else self._sources[source].learned_at
 
@@ -269,10 +275,13 @@ class Verdict:
         # A source that is ahead of the wire has been followed already: the old holder is the one it named before.
         if notice.gap is None:
             old = self._named or old
-            new = new or next((node for _, node in self._sources.named(self._now) if not same_node(node, old)), "")
         else:
             old = old or (news.before if news and same_node(news.node, self._named) else self._named)
-        new = new or (news.node if news else "")
+        # A source that changed long ago, while the wire was silent, names the new holder too.
+        others = (node for _, node in self._sources.named(self._now) if not same_node(node, old))
+        new = new or (news.node if news else next(others, ""))
+        if same_node(old, new):
+            old = ""  # only a source named it, which meant the new one
         ahead, self._ahead = self._ahead, ""
         self._take_over(first)
         if self._lag_open and same_node(self._sources[Source.ANNOTATION].node, new or ahead):

@@ -74,7 +74,8 @@ class Vip:
             blind=world.blind,
             notify=self._verdict.take_notice,
         )
-        self._verdict.watch(self._claims)
+        # A circle: claims ask the evidence, which reads the sources; the verdict joins both, and hears from the claims.
+        self._verdict.attach(self._claims)
         self._mismatches = Mismatches(world.settle, self._emit)
         self._announcements: Counter[Kind] = Counter()
         self._sightings: Counter[str] = Counter()
@@ -82,7 +83,7 @@ class Vip:
         self._probe_tokens = PROBE_BURST
         self._probe_refilled = at
         self._bound: tuple[str, ...] | None = None
-        if world.bound is not None:
+        if world.host_seen or address in world.bound:
             self.take_bound(world.bound.get(address, ()))
 
     # --- time ---------------------------------------------------------------------------------------------------------
@@ -102,6 +103,8 @@ class Vip:
     def advance(self, to: Nanoseconds) -> None:
         """Handle what falls due until `to`; the core calls it for each due moment, in the order of time."""
         self._now = max(self._now, to)
+        if self.scheduled is not None and self.scheduled > self._now:
+            return  # nothing does
         self._claims.advance(self._now)
         self._review()
 
@@ -186,7 +189,10 @@ class Vip:
         self._learn(Source.ANNOTATION, intent.vip_host)
 
     def take_lease(self, lease: LeaseSeen) -> None:
-        before = self._lease_view()
+        before, known = self._lease_view(), self._sources.lease
+        is_same = known is not None and lease.expires == known.expires
+        if is_same and not lease.confirmed and not self._sources.lease_fresh(self._now):
+            return  # it had expired; that it cannot be asked now does not revive it
         self._sources.lease = lease
         if self._lease_view() != before:  # mostly it was only renewed
             self._learn(Source.LEASE, lease.holder, since=lease.acquired)
@@ -230,8 +236,13 @@ class Vip:
         """Whose MAC this is may change something."""
         return self._claims.is_concerned(mac)
 
+    def take_nodes(self) -> None:
+        """The nodes have changed."""
+        self._sources.rename(self._world.nodes.canonical)
+        self.reconsider()
+
     def reconsider(self) -> None:
-        """The nodes or the freshness of the intent have changed."""
+        """Whose MAC is whose, or the freshness of the intent, has changed."""
         self._claims.reconsider(self._now)
         self._review()
 

@@ -21,8 +21,10 @@ class World:
     intent_fresh: bool = True
     intent_current: bool = True
     """Kubernetes answers at present."""
-    bound: dict[IPAddress, tuple[str, ...]] | None = None
-    """What is bound on this node, and where; None: that cannot be told."""
+    bound: dict[IPAddress, tuple[str, ...]] = field(default_factory=dict)
+    """What is bound on this node, and where."""
+    host_seen: bool = False
+    """Whatever else there is on this node is not bound; otherwise that cannot be told."""
     blind: bool = True
     handover: Histogram = field(default_factory=lambda: Histogram(BUCKETS))
     annotation_lag: Histogram = field(default_factory=lambda: Histogram(BUCKETS))

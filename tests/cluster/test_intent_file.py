@@ -143,6 +143,22 @@ vips:
     assert hosts(plan(path, text)) == [(0, "d"), (3, "e")]
 
 
+def test_what_happened_up_to_a_reload_is_no_change_either(path: Path) -> None:
+    """Times since the start still count from the start; what has passed is not said again step by step."""
+    text = """
+vips:
+- address: 10.0.0.5
+  vipHost: a
+  lease_holder: a
+  timeline:
+  - {at: 5, vipHost: b, lease_holder: b}
+  - {at: 60, vipHost: c}
+"""
+    got = read(path, text).plan(start=START, now=START + 30 * SECOND)
+    assert hosts(got) == [(30, "b"), (60, "c")]
+    assert [one.holder for one in (*got.initial, *got.later) if isinstance(one, LeaseSeen)] == ["b"]
+
+
 def test_key_left_out_is_unchanged_and_null_clears(path: Path) -> None:
     text = """
 vips:

@@ -462,3 +462,24 @@ def test_any_json_can_be_read_and_says_the_same_again(read: Callable[..., Any]) 
             said.placement.admits("node1", LABELS)
 
     check()
+
+
+@pytest.mark.parametrize(
+    ("generation", "status", "known"),
+    [
+        (2, {"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3}, True),
+        (2, {"observedGeneration": 2, "desiredNumberScheduled": 3, "updatedNumberScheduled": 2}, False),
+        (2, {"observedGeneration": 2, "desiredNumberScheduled": 3}, False),
+        (2, {"observedGeneration": 1, "desiredNumberScheduled": 3, "updatedNumberScheduled": 3}, False),
+        (2, {"observedGeneration": 2, "desiredNumberScheduled": 0}, True),
+        (None, {}, True),
+        ("x", {"observedGeneration": "y", "desiredNumberScheduled": None, "updatedNumberScheduled": []}, True),
+    ],
+)
+def test_version_while_pods_are_being_replaced(generation: object, status: dict[str, Any], known: bool) -> None:
+    """The VIP's holder may run the old version or the new one."""
+    obj = daemonset(("kube-vip", "kube-vip:v0.9.2")) | {"status": status}
+    obj["metadata"]["generation"] = generation
+    kubevip, problems = read_daemonset(Key("harvester-system", "kube-vip"), obj)
+    assert kubevip.version == ((0, 9, 2) if known else None)
+    assert problems == ()

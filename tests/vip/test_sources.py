@@ -245,6 +245,24 @@ FUSED = [
     ),
 ]
 
+WITHOUT_MACS = [
+    Row(
+        f"no mac is known; {'lease' if elected else 'no lease'}; "
+        f"vipHost goes over {before} s before A's last frame, B speaks {silence} s after it: a move",
+        interleave(
+            service(0, "node-a"),
+            leases(0, "node-a") + leases(60 - before, "node-b") if elected else [],
+            announce("A", until=60),
+            service(60 - before, "node-b"),
+            announce("B", from_=60 + silence, until=180),
+        ),
+        {180: Shows("held", "B", holder="node-b", claimants="B", moves=1)},
+    )
+    for elected in (True, False)
+    for before in (-5, -0.5, 0.5, 5)
+    for silence in (5, 9, 12, 20, 60)
+]
+
 # --- the mac in DHCP mode, by version ---------------------------------------------------------------------------------
 
 
@@ -426,6 +444,28 @@ BOUND = [
         observer="node-b",
     ),
     Row(
+        "the wire has moved on, and capture goes down before the others have followed: still one move",
+        interleave(
+            AB,
+            capture(0, up=True),
+            leases(0, "node-a"),
+            bound(0, "mgmt-br"),
+            host(0, link("mgmt-br", "A", SUBNET)),
+            announce("A", until=30, outgoing=True),
+            announce("B", from_=32, until=38),
+            capture(39, up=False),
+            leases(45, "node-b"),
+            bound(45),
+        ),
+        {
+            38: Shows("held", "B", holder="node-b", moves=1),
+            44: Shows("unknown", moves=1),
+            120: Shows("unknown", holder="node-b", moves=1, events="vip_seen vip_moved"),
+        },
+        observer="node-a",
+        listening=False,
+    ),
+    Row(
         "a stale bound address on the node that the VIP left",
         interleave(
             AB,
@@ -446,7 +486,7 @@ BOUND = [
     ),
 ]
 
-TABLE = [*FUSED, *DHCP, *DIRECTION, *BOUND]
+TABLE = [*FUSED, *WITHOUT_MACS, *DHCP, *DIRECTION, *BOUND]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.words)

@@ -1,0 +1,251 @@
+"""Cases that are easy to miss: deadlines that have passed, names known late, MACs that the lease vouches for."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from exporter.vip.model import Check, Input, Mode, ServiceRef
+from tests.vip.more import SUBNET, check_row, heard, host, known, leases, link, mismatches, named, of_name, remembered
+from tests.vip.situations import (
+    NEW_VIP,
+    VIP,
+    VIP6,
+    Row,
+    Shows,
+    announce,
+    bound,
+    interleave,
+    new_core,
+    node,
+    nodes,
+    play,
+    service,
+    service_gone,
+)
+
+NEW_VIP6 = ip_address("2001:db8::101")
+OTHER = ServiceRef("kube-system", "rke2-traefik")
+
+
+# --- time -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("who", ["B", "AB"])
+def test_a_contest_after_a_restart_does_not_keep_time_from_going_on(who: str) -> None:
+    """The lease names another node than was remembered, and for longer than the settle time nothing is decided."""
+    rivals = [announce(letter, until=120, from_=1 + 0.5 * number) for number, letter in enumerate(who + "C")]
+    run = play(
+        interleave(
+            remembered(0, "node-a", "A", since=-100, heard=-5),
+            service(0, "node-b"),
+            leases(0, "node-b"),
+            *rivals,
+        ),
+        until=300,
+    )
+    assert (run.vip().contests, run.vip().state) == (1, "silent")
+
+
+def test_a_leftover_annotation_does_not_keep_time_from_going_on() -> None:
+    """Once the wire is silent it is the only source, and it named its node long before the wire's."""
+    run = play(
+        interleave(nodes(0, "A", "B"), service(0, "node-b"), announce("A", until=40)),
+        until=300,
+    )
+    assert (run.vip().state, run.vip().moves) == ("silent", 0)
+
+
+# --- names ------------------------------------------------------------------------------------------------------------
+
+
+def test_names_written_before_the_nodes_are_known_become_the_nodes_own() -> None:
+    """Whether Services, Leases or Nodes are listed first must not show in a label."""
+    said = interleave(
+        bound(0, "br0"),
+        host(0, link("br0", "A", SUBNET)),
+        service(0, "node-a"),
+        leases(0, "Node-A"),
+    )
+    full = nodes(0, node("A", name="node-a.lab.example"), node("B", name="node-b.lab.example"))
+    late = play([*said, *full], core=new_core(observer="node-a"))
+    early = play([*full, *said], core=new_core(observer="node-a"))
+    own = dict.fromkeys(("lease", "annotation", "local"), "node-a.lab.example")
+    assert named(late) == named(early) == own
+    assert late.vip().holder == early.vip().holder == "node-a.lab.example"
+    assert late.vip().source_moves == early.vip().source_moves
+
+
+@pytest.mark.parametrize(
+    ("known_as", "written", "own"),
+    [
+        (("node-a.one", "node-a"), "Node-A", "node-a"),
+        (("node-a.one", "node-a.two"), "node-a", "node-a"),
+        (("node-a.one", "node-a.two"), "node-a.TWO", "node-a.two"),
+        (("node-a", "node-b"), "node-a.one", "node-a"),
+        (("node-a.one",), "node-a.two", "node-a.two"),
+        (("10.0.0.1",), "10", "10"),
+    ],
+)
+def test_a_short_name_is_one_nodes_or_nobodys(known_as: tuple[str, ...], written: str, own: str) -> None:
+    """The exact name comes first; a short one that fits several nodes stays as it was written."""
+    run = play(nodes(0, *(node("ABC"[number], name=name) for number, name in enumerate(known_as))))
+    run.feed(service(1, written))
+    assert named(run) == {"annotation": own}
+
+
+# --- whose MAC --------------------------------------------------------------------------------------------------------
+
+
+def _lease_of_a(until: int) -> list[Input]:
+    return [one for at in range(0, until, 5) for one in leases(at, "node-a", expires=at + 15)]
+
+
+SAME_NODE = [
+    Row(
+        "kube-vip is upgraded to 0.8.2 or later on the holder: from its own mac to hwaddr",
+        interleave(
+            nodes(0, known("A", "A"), known("B", "B")),
+            service(0, "node-a", mode=Mode.DHCP, hwaddr="H", announces_hwaddr=False),
+            service(30, "node-a", mode=Mode.DHCP, hwaddr="H", announces_hwaddr=True),
+            _lease_of_a(100),
+            announce("A", until=30),
+            announce("H", from_=36, until=90),
+        ),
+        {90: Shows("held", "H", "node-a", mac_changes=1, events="vip_seen mac_changed")},
+    ),
+    Row(
+        "the Service goes from static to DHCP and keeps its address",
+        interleave(
+            nodes(0, known("A", "A"), known("B", "B")),
+            service(0, "node-a"),
+            service(30, "node-a", mode=Mode.DHCP, hwaddr="H", announces_hwaddr=True),
+            _lease_of_a(100),
+            announce("A", until=30),
+            announce("H", from_=36, until=90),
+        ),
+        {90: Shows("held", "H", "node-a", mac_changes=1, events="vip_seen mac_changed")},
+    ),
+    Row(
+        "... and back to static",
+        interleave(
+            nodes(0, known("A", "A"), known("B", "B")),
+            service(0, "node-a", mode=Mode.DHCP, hwaddr="H", announces_hwaddr=True),
+            service(30, "node-a"),
+            _lease_of_a(100),
+            announce("H", until=30),
+            announce("A", from_=36, until=90),
+        ),
+        {90: Shows("held", "A", "node-a", mac_changes=1, events="vip_seen mac_changed")},
+    ),
+    Row(
+        "from a mac of no known node to one of the node that the lease names all along",
+        interleave(
+            nodes(0, known("A", "A"), known("B", "B")),
+            service(0, "node-a"),
+            _lease_of_a(100),
+            announce("X", until=30),
+            announce("A", from_=36, until=90),
+        ),
+        {90: Shows("held", "A", "node-a", mac_changes=1, events="vip_seen mac_changed")},
+    ),
+    Row(
+        "the same, but the lease goes over to that node: a move",
+        interleave(
+            nodes(0, known("A", "A"), known("B", "B")),
+            service(0, "node-a", mode=Mode.DHCP, hwaddr="H", announces_hwaddr=False),
+            service(30, "node-b", mode=Mode.DHCP, hwaddr="H", announces_hwaddr=True),
+            [one for one in _lease_of_a(100) if one.at < 30_000_000_000],
+            leases(33, "node-b"),
+            announce("A", until=30),
+            announce("H", from_=36, until=90),
+        ),
+        {90: Shows("held", "H", "node-b", moves=1, moved_at=36, events="vip_seen vip_moved")},
+    ),
+    Row(
+        "from a mac of another node than the lease names: it cannot be the same one's new mac",
+        interleave(
+            nodes(0, known("A", "A"), known("B", "B")),
+            service(0, "node-a"),
+            _lease_of_a(100),
+            announce("B", until=30),
+            announce("X", from_=36, until=90),
+        ),
+        {90: Shows("held", "X", "node-a", moves=1, moved_at=36)},
+    ),
+]
+
+
+@pytest.mark.parametrize("row", SAME_NODE, ids=lambda row: row.words)
+def test_the_lease_vouches_for_its_own_node_only(row: Row) -> None:
+    """A new MAC of the node that the lease names all along is no move, whatever class of MAC it is."""
+    run = check_row(row)
+    for event in of_name(run, "vip_moved"):
+        assert event.fields["from"] != event.fields["to"]
+
+
+# --- Services ---------------------------------------------------------------------------------------------------------
+
+
+def test_the_hwaddr_of_a_service_that_is_gone_may_be_a_nodes_again() -> None:
+    run = play(
+        interleave(
+            nodes(0, known("A"), known("B", "B")),
+            heard(0, "H", "192.0.2.1"),
+            service(0, mode=Mode.DHCP, hwaddr="H", announces_hwaddr=True, ref=OTHER, addresses=(NEW_VIP,)),
+            service(0, "node-a"),
+            announce("H", until=30),
+            service_gone(10, OTHER),
+        ),
+        until=31,
+    )
+    assert run.vip().holder_source == "wire"
+    assert run.vip().holder == "node-a"
+
+
+def test_the_vlan_of_an_entry_that_is_gone_is_watched_no_more() -> None:
+    core = new_core(watch=())
+    play([*service(0, vlan=5), *service(0, vlan=7, ref=OTHER)], core=core)
+    before = core.generation
+    core.observe(service_gone(1, OTHER)[0])
+    assert core.watched() == {VIP: 5}
+    assert core.generation != before
+
+
+def test_each_family_has_a_successor_of_its_own() -> None:
+    """The Service goes over to two new addresses, and only the old one of IPv6 is announced on."""
+    run = play(
+        interleave(
+            service(0, addresses=(VIP, VIP6)),
+            announce("A", until=15),
+            announce("A", until=90, vip=VIP6),
+            service(16, addresses=(NEW_VIP, NEW_VIP6)),
+            announce("A", from_=18, until=90, vip=NEW_VIP),
+        ),
+        until=90,
+        core=new_core(watch=()),
+    )
+    assert Check.ADDRESS in mismatches(run, NEW_VIP6)
+    assert Check.ADDRESS not in mismatches(run, NEW_VIP)
+
+
+def test_an_address_of_another_family_succeeds_where_there_is_none_of_its_own() -> None:
+    run = play(
+        interleave(service(0, addresses=(VIP,)), announce("A", until=60), service(16, addresses=(VIP6,))),
+        until=60,
+        core=new_core(watch=()),
+    )
+    assert Check.ADDRESS in mismatches(run, VIP6)
+
+
+def test_no_move_is_told_from_a_node_to_itself() -> None:
+    """Only vipHost named the old holder, and a known MAC of that very node takes over: whose the old MAC was is open."""
+    run = play(
+        interleave(
+            nodes(0, node("A")), service(0, "node-a"), announce("X", until=30), announce("A", until=90, from_=33)
+        ),
+        until=90,
+    )
+    (event,) = of_name(run, "vip_moved")
+    assert (event.fields["from"], event.fields["to"]) == ("", "node-a")
