@@ -22,6 +22,7 @@ from exporter.config import Config
 from exporter.host.watch import HostWatcher
 from exporter.reconciler import Reconciler
 from exporter.vip.model import SECOND, Input, IPAddress, LeaseGone, NodesSeen, ServiceGone, Source
+from exporter.vip.nodes import with_macs
 from exporter.wire.capture import Capture, CaptureNotPermitted, default_interface
 from exporter.wire.decode import Decoder
 from exporter.wire.interface import NoDefaultRouteError
@@ -57,6 +58,7 @@ class Inputs:
         self._reconciler = reconciler
         self._lacking = lacking
         self._intent = intent
+        self._node_macs = config.nodes
         self._later: deque[Input] = deque()
         self._playing = Lock()
         """Held from reading the intent file's timeline to telling it: nothing of an old file comes after a new one."""
@@ -118,6 +120,8 @@ class Inputs:
         with ExitStack() as started:
             if self._intent is not None:
                 self._play(self._intent)
+            elif self.cluster is None and self._node_macs:
+                self._reconciler.deliver([NodesSeen(self._started, with_macs((), self._node_macs))])
             # Before the frames: what is bound here and which MACs are our own helps to read them.
             if self.host is not None:
                 self.host.start()
@@ -170,8 +174,6 @@ class Inputs:
         # What the new file leaves out must be taken back; what it says is said anew.
         taken_back: list[Input] = [ServiceGone(now, entry.service) for entry in before if entry.service not in kept]
         taken_back += [LeaseGone(now, address) for entry in before for address in entry.said.addresses]
-        if intent.nodes is None:
-            taken_back.append(NodesSeen(now, ()))
         with self._playing:
             self._reconciler.deliver(taken_back)
             self._play(intent)
@@ -180,7 +182,8 @@ class Inputs:
     def _play(self, intent: IntentFile) -> None:
         """Take what the intent file says now, and note what it says later."""
         plan = intent.plan(start=self._started, now=self._clock.now(), from_wall=self._clock.from_wall)
-        self._reconciler.deliver(plan.initial)
+        nodes = NodesSeen(self._started, with_macs(intent.nodes or (), self._node_macs))
+        self._reconciler.deliver([nodes, *(one for one in plan.initial if not isinstance(one, NodesSeen))])
         self._later = deque(plan.later)
 
 

@@ -12,7 +12,7 @@ from exporter.config import Config
 from exporter.inputs import Inputs
 from exporter.reconciler import Reconciler
 from exporter.vip.core import Core
-from exporter.vip.model import Input, ServiceSeen
+from exporter.vip.model import Input, Mac, ServiceSeen
 
 
 class SlowReconciler(Reconciler):
@@ -68,3 +68,26 @@ def test_nothing_of_an_old_file_comes_after_a_new_one(tmp_path: Path) -> None:
     reload.join(10)
     tick.join(10)
     assert reconciler.hosts[-1] == "new"
+
+
+def test_configured_macs_count_without_kubernetes_too(tmp_path: Path) -> None:
+    """With no intent file they are all that is known of nodes; with one, they add to its nodes."""
+    clock, mac = Clock(), Mac(b"\x02\0\0\0\0\x01")
+    (tmp_path / "intent.yaml").write_text("nodes: [{name: node-1.lab, addresses: [10.0.0.1]}, {name: node-2}]")
+    for file, expected in (
+        (None, {"node-1": ("02:00:00:00:00:01",)}),
+        (read_intent_file(tmp_path / "intent.yaml"), {"node-1.lab": ("02:00:00:00:00:01",), "node-2": ()}),
+    ):
+        core = Core(at=clock.now())
+        reconciler = Reconciler(core, clock=clock, publish=lambda _: None, watch=lambda _vips, _nodes: None)
+        inputs = Inputs(
+            Config(capture_interface=(), host_enabled=False, kubernetes_enabled=False, nodes=(("node-1", mac),)),
+            file,
+            clock=clock,
+            reconciler=reconciler,
+            lacking=lambda _source, _reason: None,
+        )
+        inputs.captures.clear()
+        inputs.start()
+        inputs.stop()
+        assert {node.name: node.macs for node in core.snapshot().nodes} == expected

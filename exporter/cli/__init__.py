@@ -10,8 +10,6 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from exporter.config import ConfigError
-
 EX_USAGE = 64
 """As in sysexits.h; every command uses it for bad input."""
 EX_NOPERM = 77
@@ -27,18 +25,8 @@ COMMANDS = {
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    name = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "run"
-    if name not in COMMANDS:
-        print(f"vip-exporter: {name!r}: no such command; there are {', '.join(COMMANDS)}", file=sys.stderr)
-        return EX_USAGE
     try:
-        # Only the command asked for is imported: replay has no use for Kubernetes, nor run for scapy.
-        return int(import_module(f"exporter.cli.{name}").main(arguments))
-    except ConfigError as error:
-        for problem in error.problems:
-            print(f"vip-exporter: {problem}", file=sys.stderr)
-        return EX_USAGE
+        return _main(list(sys.argv[1:] if argv is None else argv))
     except BrokenPipeError:
         # The reader of standard output has gone (a pager, head); nothing is left to say to it.
         sys.stderr.close()
@@ -49,6 +37,22 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _main(arguments: list[str]) -> int:
+    name = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "run"
+    if name not in COMMANDS:
+        print(f"vip-exporter: {name!r}: no such command; there are {', '.join(COMMANDS)}", file=sys.stderr)
+        return EX_USAGE
+    from exporter.config import ConfigError
+
+    try:
+        # Only the command asked for is imported: replay has no use for Kubernetes, nor run for scapy.
+        return int(import_module(f"exporter.cli.{name}").main(arguments))
+    except ConfigError as error:
+        for problem in error.problems:
+            print(f"vip-exporter: {problem}", file=sys.stderr)
+        return EX_USAGE
 
 
 def command_list() -> str:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from exporter.cli.output import say
 from exporter.cluster.intent_file import IntentFileError, read_intent_file
 from exporter.cluster.intent_words import address as unicast_address
 from exporter.config import ArgumentParser, ConfigError
@@ -50,10 +50,7 @@ def main(arguments: Sequence[str]) -> int:
         raise ConfigError(str(error).splitlines()) from None
     for warning in result.warnings:
         print(f"vip-exporter: warning: {warning}", file=sys.stderr)
-    if sys.stdout is None:
-        raise OSError(errno.EBADF, "standard output is closed")
-    sys.stdout.write(_render(result, given.format))
-    sys.stdout.flush()
+    say(_render(result, given.format).removesuffix("\n"))
     return 0
 
 

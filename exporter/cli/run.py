@@ -10,8 +10,9 @@ from collections.abc import Sequence
 
 from exporter import __version__, cli, log
 from exporter.app import App
+from exporter.cli.looking import intent_of
 from exporter.cluster.errors import ConfigurationError
-from exporter.cluster.intent_file import IntentFile, IntentFileError, read_intent_file
+from exporter.cluster.intent_file import IntentFile
 from exporter.config import ArgumentParser, Config, ConfigError, add_arguments, parse, reload
 from exporter.publish.listen import ListenError
 from exporter.wire.capture import CaptureNotPermitted
@@ -31,7 +32,7 @@ def main(arguments: Sequence[str]) -> int:
         print(f"vip-exporter {__version__}")
         return 0
     config = parse(given, os.environ)
-    intent = _intent(config)
+    intent = intent_of(config)
     if given.config_check:
         print("the configuration is good")
         return 0
@@ -64,7 +65,7 @@ def _reload(app: App, config: Config, given: argparse.Namespace) -> Config:
     """Put what the files say now in force, or keep the old configuration whole."""
     try:
         result = reload(config, given, os.environ)
-        intent = _intent(result.config)
+        intent = intent_of(result.config)
     except ConfigError as error:
         for problem in error.problems:
             log.error("configuration not reloaded", problem=problem)
@@ -75,12 +76,3 @@ def _reload(app: App, config: Config, given: argparse.Namespace) -> Config:
         log.warning("restart needed for new values", keys=result.needs_restart)
     log.info("configuration reloaded", changed=result.changed)
     return result.config
-
-
-def _intent(config: Config) -> IntentFile | None:
-    if config.intent_file is None:
-        return None
-    try:
-        return read_intent_file(config.intent_file)
-    except IntentFileError as error:
-        raise ConfigError(str(error).splitlines()) from None

@@ -6,15 +6,15 @@ Exit status 0: they agree. 1: they do not, or the VIP is contested, moving or si
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from exporter.cli import looking
-from exporter.cli.table import ago, columns
+from exporter.cli.output import ago, columns, say
 from exporter.config import ArgumentParser
-from exporter.look import Look, look
+from exporter.look import Look, differ, look
 from exporter.publish.records import Record, rfc3339, vip_record
-from exporter.vip.model import SECOND, Nanoseconds, Source, State
+from exporter.vip.model import SECOND, ClaimantClass, Source, State
 from exporter.vip.nodes import same_node
 from exporter.vip.snapshot import SourceHolder, VipSnapshot
 
@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
     seen = look(config, intent, vips=vips)
     asked = [vip for vip in seen.snapshot.vips if not vips or vip.address in vips]
     answers = [answer(vip) for vip in asked] or [Answer.UNKNOWN]
-    print(json.dumps(_record(seen, asked), indent=2) if given.json else "\n".join(_text(seen, asked)))
+    say(json.dumps(_record(seen, asked), indent=2) if given.json else "\n".join(_text(seen, asked)))
     return max(EXIT.get(one, 1) for one in answers)
 
 
@@ -57,27 +57,52 @@ def answer(vip: VipSnapshot) -> Answer:
             return Answer.MOVING
         case State.SILENT:
             return Answer.SILENCE
-    names = [source.node for source in vip.sources if source.node]
-    if any(not same_node(names[0], name) for name in names[1:]):
+    named = any(source.node for source in vip.sources)
+    if differ(vip) or (named and _wire_class(vip) is ClaimantClass.FOREIGN):
         return Answer.DISAGREEMENT
     return Answer.AGREED if vip.holder or vip.holder_mac else Answer.UNKNOWN
+
+
+def _wire_class(vip: VipSnapshot) -> ClaimantClass | None:
+    """What kind of MAC the holder on the wire has; None: there is none, or its node is known."""
+    wire = next((one for one in vip.sources if one.source is Source.WIRE and not one.node), None)
+    return next((one.claimant_class for one in vip.claimants if wire and one.mac == wire.mac), None)
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
 
 
 def _record(seen: Look, vips: Sequence[VipSnapshot]) -> Record:
-    to_wall = seen.clock.to_wall
     return {
-        "time": rfc3339(to_wall(seen.snapshot.at)),
+        "time": rfc3339(seen.clock.to_wall(seen.snapshot.at)),
         "observer": seen.observer,
         "listened_seconds": round(seen.listened / SECOND, 3),
-        "lacking": {str(source): reason for source, reason in seen.lacking.items()},
-        "vips": [{"answer": str(answer(vip)), **vip_record(vip, to_wall)} for vip in vips],
+        "lacking": looking.lacking_record(seen),
+        "vips": [_vip_record(seen, vip) for vip in vips],
     }
 
 
+def _vip_record(seen: Look, vip: VipSnapshot) -> Record:
+    to_wall, since = seen.clock.to_wall, seen.since(vip)
+    record = vip_record(vip, to_wall)
+    # What only this look shows is no time since when anybody has held it.
+    return {"answer": str(answer(vip)), **record, "since": None if since is None else rfc3339(to_wall(since))}
+
+
 # --- text -------------------------------------------------------------------------------------------------------------
+
+_SAYS = {
+    Answer.DISAGREEMENT: "THE SOURCES DISAGREE",
+    Answer.CONTEST: "CONTESTED: several announce it",
+    Answer.MOVING: "MOVING: another has begun to announce it; look again in a moment",
+    Answer.SILENCE: "SILENT: nobody announces it",
+    Answer.UNKNOWN: "UNKNOWN: nothing that can be seen from here tells who holds it",
+}
+_NODELESS: Mapping[ClaimantClass | None, str] = {
+    ClaimantClass.HWADDR: "which every node has in turn (DHCP)",
+    ClaimantClass.FHRP: "which a group of routers shares",
+    ClaimantClass.FOREIGN: "which is NO NODE'S",
+}
 
 
 def _text(seen: Look, vips: Sequence[VipSnapshot]) -> Iterator[str]:
@@ -86,70 +111,68 @@ def _text(seen: Look, vips: Sequence[VipSnapshot]) -> Iterator[str]:
             yield ""
         yield from _vip_text(seen, vip)
     if not vips:
-        yield "no VIP is known"
-    if seen.lacking:
-        yield ""
-        for source, reason in seen.lacking.items():
-            yield f"lacking {_MEANS[source]}: {reason}"
-
-
-_MEANS = {
-    Source.WIRE: "the wire",
-    Source.ANNOTATION: "Kubernetes",
-    Source.LEASE: "the Lease",
-    Source.LOCAL: "the addresses bound here",
-}
-_SAYS = {
-    Answer.AGREED: "agreed",
-    Answer.DISAGREEMENT: "THE SOURCES DISAGREE",
-    Answer.CONTEST: "CONTESTED",
-    Answer.MOVING: "MOVING",
-    Answer.SILENCE: "SILENT: nobody announces it",
-    Answer.UNKNOWN: "UNKNOWN",
-}
+        yield "no VIP is known; to look for one all the same, name it: vip-exporter who VIP"
+    notes = list(looking.lacking_text(seen))
+    if any(answer(vip) not in (Answer.AGREED, Answer.MOVING) for vip in vips):
+        notes.append("what to do: vip-exporter check")
+    yield from ["", *notes] if notes else []
 
 
 def _vip_text(seen: Look, vip: VipSnapshot) -> Iterator[str]:
-    now = seen.snapshot.at
-    holder = vip.holder or (vip.holder_mac and f"{vip.holder_mac} (node not known)") or "nobody known"
-    since = ""
-    if vip.holder_since is not None and (vip.holder or vip.holder_mac):
-        since = f", since {rfc3339(seen.clock.to_wall(vip.holder_since))[:19]}Z ({ago(now - vip.holder_since)})"
-    yield f"{vip.address}  {holder}{since}"
-    yield f"  {_SAYS[answer(vip)]}"
+    found, held = answer(vip), _held(seen, vip)
+    if found is Answer.AGREED:
+        yield f"{vip.address}  {held}"
+        yield f"  {_agreed(vip)}"
+    else:
+        yield f"{vip.address}  {_SAYS[found]}"
+        if held:
+            yield f"  holder, by {vip.holder_source or Source.WIRE}: {held}"
     if vip.services:
         yield f"  service: {', '.join(map(str, vip.services))}"
     yield ""
-    yield from columns([("source", "holder", "detail"), *(_source_row(seen, vip, source, now) for source in Source)])
-    for claimant in vip.claimants if vip.state in (State.CONTESTED, State.MOVING) else ():
+    yield from columns([("source", "holder", "detail"), *(_source_row(seen, vip, source) for source in Source)])
+    for claimant in vip.claimants if found in (Answer.CONTEST, Answer.MOVING) else ():
         yield f"  claimant: {claimant.mac}  {claimant.holder or 'node not known'}  [{claimant.claimant_class}]"
 
 
-def _source_row(seen: Look, vip: VipSnapshot, source: Source, now: Nanoseconds) -> tuple[str, str, str]:
+def _agreed(vip: VipSnapshot) -> str:
+    """Which sources say so: one that names no node, only a MAC, counts where none names a node."""
+    sources = [str(one.source) for one in vip.sources if bool(one.node) is bool(vip.holder)]
+    return f"agreed by {', '.join(sources)}" if len(sources) > 1 else f"agreed, by one source alone: {sources[0]}"
+
+
+def _held(seen: Look, vip: VipSnapshot) -> str:
+    """Who holds it, and since when; empty: nobody is known."""
+    if not (holder := vip.holder or (vip.holder_mac and f"{vip.holder_mac} (node not known)")):
+        return ""
+    since, now = seen.since(vip), seen.snapshot.at
+    if since is not None:
+        return f"{holder}, since {rfc3339(seen.clock.to_wall(since))[:19]}Z ({ago(now - since)})"
+    return f"{holder}, for at least {ago(now - vip.holder_since)}" if vip.holder_since is not None else holder
+
+
+def _source_row(seen: Look, vip: VipSnapshot, source: Source) -> tuple[str, str, str]:
     said = next((one for one in vip.sources if one.source is source), None)
-    name = (said.node or said.mac) if said else "-"
-    return f"  {source}", name, _detail(seen, vip, source, said, now)
+    name = (said.node or "?") if said else "-"
+    odd = said and said.node and vip.holder and not same_node(said.node, vip.holder)
+    return f"  {source}", name, _detail(seen, vip, source, said) + (", DIFFERS" if odd else "")
 
 
-def _detail(seen: Look, vip: VipSnapshot, source: Source, said: SourceHolder | None, now: Nanoseconds) -> str:
+def _detail(seen: Look, vip: VipSnapshot, source: Source, said: SourceHolder | None) -> str:
     match source:
         case Source.WIRE:
-            if source in seen.lacking:
-                return "not available"
-            if vip.last_announcement is None:
-                return f"not announced in {ago(seen.listened)}"
-            mac = f"{said.mac}, " if said else ""
-            return f"{mac}announced {ago(now - vip.last_announcement)} ago"
+            return _wire(seen, vip, said)
         case Source.LEASE:
             if vip.lease is None:
-                return _unheard(seen, "no Lease found")
+                return _unheard(seen, source, "no Lease found")
             if not vip.lease.fresh:
                 return f"{vip.lease.name}, EXPIRED; it named {vip.lease.holder or 'nobody'}"
             return f"{vip.lease.name}".strip() if vip.lease.holder else f"{vip.lease.name}, names nobody"
         case Source.ANNOTATION:
             if said is None:
                 expired = vip.lease is not None and not vip.lease.fresh
-                return _unheard(seen, "not believed while the Lease has expired" if expired else "names nobody")
+                otherwise = "names nobody" if vip.services else "no Service found that has this address"
+                return _unheard(seen, source, "not believed while the Lease has expired" if expired else otherwise)
             return "kube-vip.io/vipHost"
         case Source.LOCAL:
             if vip.bound is None:
@@ -157,8 +180,20 @@ def _detail(seen: Look, vip: VipSnapshot, source: Source, said: SourceHolder | N
             return f"bound on {', '.join(vip.bound)}" if vip.bound else f"not bound on {seen.observer}"
 
 
-def _unheard(seen: Look, otherwise: str) -> str:
+def _wire(seen: Look, vip: VipSnapshot, said: SourceHolder | None) -> str:
+    if Source.WIRE in seen.lacking:
+        return "not available"
+    if vip.last_announcement is None:
+        return f"not announced in {ago(seen.listened)}"
+    announced = f"announced {ago(seen.snapshot.at - vip.last_announcement)} ago"
+    if said is None:
+        return f"{len(vip.claimants)} claimants, {announced}" if vip.claimants else f"last {announced}"
+    whose = f" {_NODELESS.get(_wire_class(vip), 'whose node is not known')}" if not said.node else ""
+    return f"{said.mac}{whose}, {announced}"
+
+
+def _unheard(seen: Look, source: Source, otherwise: str) -> str:
     """Why nothing from Kubernetes is known, or else what that means."""
-    if Source.ANNOTATION in seen.lacking:
+    if source in seen.lacking:
         return "not available"
     return otherwise if seen.cluster is not None else "not asked for"

@@ -17,7 +17,7 @@ from exporter.cluster.kubevip import ANNOUNCES_HWADDR, KubeVip, Version
 from exporter.cluster.lease import Lease
 from exporter.cluster.node import NodeFacts
 from exporter.cluster.roster import Roster
-from exporter.cluster.target import Objects, Report
+from exporter.cluster.target import Objects, Report, Target
 from exporter.vip.model import (
     Input,
     IPAddress,
@@ -48,6 +48,8 @@ class Join:
     ) -> None:
         self._interests = interests
         self._services: Objects[Service] = Objects()
+        self._listed: set[Target] = set()
+        """The Services, or the one list of them, that have been read."""
         self._wishes: Objects[Service] = Objects()
         self._told: dict[ServiceRef, Service] = {}
         self._users: dict[IPAddress, set[ServiceRef]] = {}
@@ -72,8 +74,18 @@ class Join:
         return self._say(at, {CONTROL_PLANE: Service(intent)} if addresses else {})
 
     def take_services(self, report: Report[Service]) -> list[Input]:
+        were_read = self._services_read
+        if report.asked is not None:
+            self._listed.add(report.target)
         changes = self._services.take(report)
-        return self._say(report.at, {ServiceRef(*key): service for key, service in changes.items()})
+        inputs = self._say(report.at, {ServiceRef(*key): service for key, service in changes.items()})
+        if were_read is not self._services_read:
+            inputs += [ServiceSeen(report.at, self._complete(wish.intent)) for wish in self._wishes.values()]
+        return inputs
+
+    @property
+    def _services_read(self) -> bool:
+        return len(self._listed) >= (1 if self._interests.discover else len(self._interests.services))
 
     def take_wishes(self, report: Report[Service]) -> list[Input]:
         """The wish in Harvester's ConfigMap."""
@@ -164,6 +176,8 @@ class Join:
 
     def _complete(self, intent: ServiceIntent) -> ServiceIntent:
         version = self._roster.version
+        if intent.expected and not self._services_read:
+            intent = replace(intent, load_balancer=None)
         return replace(intent, announces_hwaddr=None if version is None else version >= ANNOUNCES_HWADDR)
 
     def _lease_candidates(self, users: Collection[ServiceRef]) -> tuple[Key, ...]:

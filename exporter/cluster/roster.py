@@ -5,15 +5,13 @@ Pure: it is told what Nodes and DaemonSets say.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from exporter.cluster.fields import Key
 from exporter.cluster.interests import Interests
 from exporter.cluster.kubevip import KubeVip, Version
 from exporter.cluster.node import NodeFacts
 from exporter.cluster.target import Objects, Report
 from exporter.vip.model import Input, Nanoseconds, Node, NodesSeen
-from exporter.vip.nodes import same_node
+from exporter.vip.nodes import with_macs
 
 
 class Roster:
@@ -61,15 +59,7 @@ class Roster:
     def _join(self) -> tuple[Node, ...]:
         """Every Node, with the MACs that were configured for it; and what was configured for none of them."""
         nodes = [self._node(facts) for facts in sorted(self._facts.values(), key=lambda facts: facts.name)]
-        for name, mac in self._interests.nodes:
-            exact = [index for index, node in enumerate(nodes) if node.name.casefold() == name.casefold()]
-            alike = exact or [index for index, node in enumerate(nodes) if same_node(node.name, name)]
-            if not alike:
-                nodes.append(Node(name, macs=(mac,)))
-            # A short name that fits several is written down for each: a MAC that two nodes claim names neither.
-            for index in alike:
-                nodes[index] = replace(nodes[index], macs=tuple(dict.fromkeys((*nodes[index].macs, mac))))
-        return tuple(nodes)
+        return with_macs(nodes, self._interests.nodes)
 
     def _node(self, facts: NodeFacts) -> Node:
         placements = [kube_vip.placement for kube_vip in self._daemonsets.values()]

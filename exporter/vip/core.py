@@ -7,7 +7,7 @@ back; an input that is older than what came before counts as happening now. The 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from itertools import count
 
@@ -236,12 +236,12 @@ class Core:
         return [other for other in self._vips.values() if vip in other.predecessors]
 
     def _observe_service(self, intent: ServiceIntent) -> None:
-        self.generation += 1
         previous = self._intents.get(intent.service)
         self._intents[intent.service] = intent
         if intent.hwaddr is not None or (previous is not None and previous.hwaddr is not None):
             self._disregard_hwaddrs()
         before = set(previous.addresses) if previous else set()
+        vlans = self._vlans(before.union(intent.addresses))
         given_up = [self._vips[address] for address in before - set(intent.addresses) if address in self._vips]
         for vip in given_up:
             vip.advance(self._now)
@@ -256,8 +256,15 @@ class Core:
                     if old.retired_at is not None and old.is_announced and _succeeds(address, old.address, intent)
                 ]
             vip.take_intent(intent)
+        # Where many VIPs change hands at once, a new filter for each would take longer than all the rest.
+        if self._vlans(vlans) != vlans:
+            self.generation += 1
         for vip in [*given_up, *(self._vips[address] for address in intent.addresses)]:
             self._settle(vip)
+
+    def _vlans(self, addresses: Iterable[IPAddress]) -> dict[IPAddress, int | None]:
+        """Of these addresses those that are watched, each with its VLAN id."""
+        return {address: self._vips[address].vlan for address in addresses if address in self._vips}
 
     def _observe_service_gone(self, service: ServiceRef) -> None:
         intent = self._intents.pop(service, None)

@@ -165,14 +165,16 @@ class ServiceIntent:
     """Annotation `kube-vip.io/hwaddr`; only meaningful in DHCP mode."""
     announces_hwaddr: bool | None = None
     """Whether this kube-vip announces from `hwaddr` in DHCP mode: from 0.8.2 on. None: version not known."""
-    load_balancer: bool = True
-    """False when the Service is not of type LoadBalancer any more."""
+    load_balancer: bool | None = True
+    """False when the Service is not of type LoadBalancer any more. Of a wish: whether no Service was found; None while
+    they have not been read."""
     period: Nanoseconds | None = None
     """Configured announcement period; None: learn it; 0: the announcer does not repeat."""
     vlan: int | None = None
     """Configured VLAN id of the VIP, 1 to 4094; None: untagged or VLAN 0."""
     expected: bool = False
-    """No Service, but the wish that one of type LoadBalancer should have these addresses (Harvester's ConfigMap)."""
+    """No Service, but the wish that one of type LoadBalancer should have these addresses (Harvester's ConfigMap). Its
+    `service` has no namespace."""
 
 
 @dataclass(frozen=True, slots=True)

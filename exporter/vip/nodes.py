@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_address
 
 from exporter.vip.model import SECOND, IPAddress, Link, Mac, Nanoseconds, Node
@@ -47,6 +47,22 @@ def _is_address(text: str) -> bool:
     except ValueError:
         return False
     return True
+
+
+def with_macs(nodes: Iterable[Node], configured: Iterable[tuple[str, Mac]]) -> tuple[Node, ...]:
+    """The nodes with the MACs that were configured for them by whichever name; what fits none becomes a new one.
+
+    A short name that fits several is written down for each: a MAC that two nodes claim names neither.
+    """
+    found = list(nodes)
+    for name, mac in configured:
+        exact = [index for index, node in enumerate(found) if node.name.casefold() == name.casefold()]
+        alike = exact or [index for index, node in enumerate(found) if same_node(node.name, name)]
+        if not alike:
+            found.append(Node(name, macs=(mac,)))
+        for index in alike:
+            found[index] = replace(found[index], macs=tuple(dict.fromkeys((*found[index].macs, mac))))
+    return tuple(found)
 
 
 @dataclass(slots=True)

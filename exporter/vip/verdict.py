@@ -99,15 +99,20 @@ class Verdict:
             return Source.WIRE, node
         return self.believed()
 
-    def holder_since(self, source: Source | None) -> Nanoseconds | None:
+    def holder_since(self, source: Source | None, node: str) -> Nanoseconds | None:
         """Since when the fused holder, whom this source names, has held the VIP; None: there is none."""
-        wire = self._claims.wire_holder
-        if wire is not None and not self.is_shared:
-            since: Nanoseconds | None = self._claims.holder_since
+        if self._claims.wire_holder is not None and not self.is_shared:
+            since = self._claims.holder_since
+        elif source is None:
+            return None
+        elif source is Source.WIRE:
+            # All nodes have one MAC: only another source can tell since when it is this one.
+            agreeing = (self._sources[other].since for other, name in self._sources.named(self._now) if name == node)
+            since = next(agreeing, self._claims.holder_since)
         else:
-            since = None if source in (None, Source.WIRE) else self._sources[source].since
+            since = self._sources[source].since
         lease = self._sources[Source.LEASE]
-        if since is None or self.moves or not lease.node or not same_node(lease.node, self._named):
+        if self.moves or not node or not self._sources.lease_fresh(self._now) or not same_node(lease.node, node):
             return since
         # Watching began in the middle of it: whoever elected the holder knows better.
         return min(since, lease.since)

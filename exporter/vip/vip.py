@@ -305,7 +305,7 @@ class Vip:
             counted_from=self._verdict.counted_from,
             holder_source=source,
             holder_mac=self._verdict.wire_mac,
-            holder_since=self._verdict.holder_since(source),
+            holder_since=self._verdict.holder_since(source, node),
             sources=self._source_holders(),
             moves=self._verdict.moves,
             source_moves={
@@ -347,7 +347,8 @@ class Vip:
     def _has_load_balancer(self) -> bool | None:
         if self._intent is None or not (self._intent.service.namespace or self._intent.expected):
             return None  # it is no Service's address, and need not be
-        return any(intent.load_balancer for intent in self._services.values())
+        found = {intent.load_balancer for intent in self._services.values()}
+        return None if None in found and True not in found else True in found
 
     def _lease_state(self) -> LeaseState | None:
         lease = self._sources.lease

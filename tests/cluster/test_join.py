@@ -134,11 +134,13 @@ def test_control_plane_is_there_from_the_start() -> None:
 
 
 def test_wish_outlives_the_service_and_goes_with_the_configmap() -> None:
-    join = joined()
+    join = joined(discover=True)
     key = Key("harvester-system", "vip")
     wish = ServiceIntent(ServiceRef("", str(key)), (IP,), Mode.DHCP, load_balancer=False, expected=True)
-    assert join.take_wishes(listed("configmaps", {key: Service(wish)}, 5)) == [ServiceSeen(5, wish)]
-    join.take_services(listed("services", {A: said(A, IP)}))
+    untold = replace(wish, load_balancer=None)
+    assert join.take_wishes(listed("configmaps", {key: Service(wish)}, 5)) == [ServiceSeen(5, untold)]
+    # Only once the Services have been read is it known that none has the address.
+    assert ServiceSeen(6, wish) in join.take_services(listed("services", {A: said(A, IP)}, 6))
     assert told(join.take_services(listed("services", {}))) == [("gone", "a/one")]
     assert join.take_wishes(line("configmaps", key, None, 6)) == [ServiceGone(6, wish.service)]
     assert join.take_wishes(line("configmaps", key, None, 7)) == []

@@ -117,9 +117,16 @@ def kubernetes(at: float, *, answers: bool, fresh: bool = True) -> list[Input]:
     return [IntentFreshness(seconds(at), fresh, answers)]
 
 
-def wish(at: float, *, addresses: Iterable[IPAddress] = (VIP,), mode: Mode = Mode.UNKNOWN) -> list[Input]:
+def wish(
+    at: float,
+    *,
+    addresses: Iterable[IPAddress] = (VIP,),
+    mode: Mode = Mode.UNKNOWN,
+    load_balancer: bool | None = False,
+) -> list[Input]:
     """Harvester's ConfigMap: a Service should have these addresses."""
-    return [ServiceSeen(seconds(at), ServiceIntent(WISH, tuple(addresses), mode, load_balancer=False, expected=True))]
+    intent = ServiceIntent(WISH, tuple(addresses), mode, load_balancer=load_balancer, expected=True)
+    return [ServiceSeen(seconds(at), intent)]
 
 
 def remembered(

@@ -6,8 +6,21 @@ from ipaddress import ip_address
 
 import pytest
 
-from exporter.vip.model import Check, Input, Mode, ServiceRef
-from tests.vip.more import SUBNET, check_row, heard, host, known, leases, link, mismatches, named, of_name, remembered
+from exporter.vip.model import Check, Input, Mode, Requirement, ServiceRef
+from tests.vip.more import (
+    SUBNET,
+    check_row,
+    heard,
+    host,
+    known,
+    leases,
+    link,
+    mismatches,
+    named,
+    of_name,
+    remembered,
+    wish,
+)
 from tests.vip.situations import (
     NEW_VIP,
     VIP,
@@ -16,7 +29,10 @@ from tests.vip.situations import (
     Shows,
     announce,
     bound,
+    frames,
+    in_seconds,
     interleave,
+    lease,
     new_core,
     node,
     nodes,
@@ -240,7 +256,7 @@ def test_an_address_of_another_family_succeeds_where_there_is_none_of_its_own() 
 
 
 def test_no_move_is_told_from_a_node_to_itself() -> None:
-    """Only vipHost named the old holder, and a known MAC of that very node takes over: whose the old MAC was is open."""
+    """Only vipHost named the old holder, and a known MAC of that very node takes over: whose was the old MAC?"""
     run = play(
         interleave(
             nodes(0, node("A")), service(0, "node-a"), announce("X", until=30), announce("A", until=90, from_=33)
@@ -249,3 +265,38 @@ def test_no_move_is_told_from_a_node_to_itself() -> None:
     )
     (event,) = of_name(run, "vip_moved")
     assert (event.fields["from"], event.fields["to"]) == ("", "node-a")
+
+
+# --- what is shown ----------------------------------------------------------------------------------------------------
+
+
+def test_a_wish_says_nothing_of_services_that_were_not_read() -> None:
+    run = play(interleave(wish(0, load_balancer=None), announce("A", until=12)), until=12)
+    assert Requirement.LOAD_BALANCER_SERVICE not in run.vip().requirements
+    run.feed(wish(13))
+    assert run.vip().requirements[Requirement.LOAD_BALANCER_SERVICE] is False
+
+
+def test_a_leftover_annotation_is_no_evidence_that_somebody_holds_it() -> None:
+    """The lease has expired, and with it the annotation: whether the VIP should be heard here cannot be said."""
+    run = play(interleave(nodes(0, "A"), service(0, "node-a"), lease(0, "node-a", expires=3)), until=20)
+    assert Requirement.HEARD_HERE not in run.vip().requirements
+
+
+def test_since_when_on_the_node_that_announces_the_shared_mac() -> None:
+    """The wire names this node by the direction of its frames; since when, the lease knows."""
+    shared = {"mode": Mode.DHCP, "hwaddr": "M", "announces_hwaddr": True}
+    run = play(
+        interleave(nodes(0, "A"), service(0, "node-a", **shared), lease(2, "node-a"), frames("M", 1, 4, outgoing=True)),
+        core=new_core(observer="node-a"),
+    )
+    assert (run.vip().holder, run.vip().holder_source) == ("node-a", "wire")
+    assert in_seconds(run.vip().holder_since) == 2
+    alone = play(interleave(service(0, **shared), frames("M", 1, 4, outgoing=True)), core=new_core(observer="node-a"))
+    assert in_seconds(alone.vip().holder_since) == 1
+
+
+def test_an_expired_lease_does_not_say_since_when() -> None:
+    """A stranger took the VIP: the old lease's time is not his."""
+    run = play(interleave(leases(5, "node-a", expires=8, acquired=1), announce("X", from_=9, until=21)))
+    assert (run.vip().holder, in_seconds(run.vip().holder_since)) == ("", 9)

@@ -1,8 +1,13 @@
-"""Text for a terminal: columns, and lengths of time in words."""
+"""Writes an answer to standard output, all of it or with an error; and what it is made of: columns, lengths of time."""
 
 from __future__ import annotations
 
+import errno
+import io
+import os
+import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 from exporter.vip.model import SECOND, Nanoseconds
 
@@ -26,3 +31,24 @@ def ago(duration: Nanoseconds) -> str:
 
 
 _DAY, _HOUR, _MINUTE, _SECOND = (86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")
+
+
+def say(answer: str) -> None:
+    """Write it to standard output.
+
+    Raises:
+        OSError: nobody takes it, or not all.
+    """
+    if sys.stdout is None:
+        raise OSError(errno.EBADF, "standard output is closed")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A name may have letters that the terminal's character set lacks.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        sys.stdout.write(answer + "\n")
+        sys.stdout.flush()
+    except OSError:
+        # What is still buffered would be tried again when the program ends, and change its exit status.
+        with Path(os.devnull).open("wb") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())
+        raise
