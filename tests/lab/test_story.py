@@ -81,7 +81,7 @@ def test_falls_back_where_no_lab_can_be_built(
         pytest.param(replace(GOOD, mismatches=1), [MOVED], ["mismatches is 1, not none"], id="mismatch"),
         pytest.param(replace(GOOD, claimants=3), [MOVED], ["claimants is 3, not 1 to 1"], id="claimants"),
         pytest.param(replace(GOOD, overflow=4), [MOVED], ["overflow is True, not none"], id="overflow"),
-        pytest.param(replace(GOOD, series=46), [MOVED], ["46 series, more than 45"], id="series"),
+        pytest.param(replace(GOOD, series=52), [MOVED], ["52 series, more than 51"], id="series"),
         pytest.param(GOOD, [], ["events is none, not vip_moved"], id="event missing"),
         pytest.param(GOOD, [MOVED, MOVED], ["events is vip_moved vip_moved, not vip_moved"], id="event too many"),
         pytest.param(
