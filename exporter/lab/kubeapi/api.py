@@ -26,6 +26,7 @@ class KubeAPI:
         token: the bearer token that every request must carry; None: none is asked for. May be changed while running.
         rules: what the token's bearer may do; None: everything.
         bookmark_seconds: how often a quiet watch gets a bookmark (a real server: about once a minute).
+        address: where to listen. No other than loopback is for a machine that somebody else can reach.
         port: 0 for a free one.
     """
 
@@ -35,6 +36,7 @@ class KubeAPI:
         token: str | None = None,
         rules: Sequence[Rule] | None = None,
         bookmark_seconds: float = 60.0,
+        address: str = "127.0.0.1",
         port: int = 0,
     ) -> None:
         self.token = token
@@ -45,6 +47,7 @@ class KubeAPI:
         """Method and path of every write that was tried over HTTP."""
         self.open_watches: Counter[str] = Counter()
         """By resource."""
+        self._address = address
         self._port = port
         self._server: Server | None = None
         self._changed = threading.Condition()
@@ -59,11 +62,11 @@ class KubeAPI:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self._port}"
+        return f"http://{self._address}:{self._port}"
 
     def start(self) -> str:
         """Listen, and return the base URL."""
-        self._server = Server(self, self._port)
+        self._server = Server(self, self._address, self._port)
         self._port = self._server.server_address[1]
         serve = threading.Thread(target=self._server.serve_forever, args=(0.05,), name="kubeapi", daemon=True)
         serve.start()

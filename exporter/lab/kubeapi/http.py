@@ -25,10 +25,10 @@ class Server(ThreadingHTTPServer):
     request_queue_size = 128
     """A client opens a connection for each of its watches, all at once."""
 
-    def __init__(self, api: KubeAPI, port: int) -> None:
+    def __init__(self, api: KubeAPI, address: str, port: int) -> None:
         self.api = api
         self.connections: set[socket.socket] = set()
-        super().__init__(("127.0.0.1", port), Connection)
+        super().__init__((address, port), Connection)
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A client that leaves in the middle of an answer is nothing to report; anything else is."""
