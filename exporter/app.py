@@ -75,6 +75,7 @@ class App:
             if config.state_path is not None
             else None
         )
+        self._shared_macs: Mapping[str, tuple[str, ...]] = {}
         self._to_remember = True
         self._remembered_at = self._started
         self._scheduler = Scheduler()
@@ -157,6 +158,13 @@ class App:
     def _reconcile(self) -> None:
         self._inputs.tick()
         self._reconciler.tick()
+        self._report_shared_macs(self._reconciler.shared_macs())
+
+    def _report_shared_macs(self, shared: Mapping[str, tuple[str, ...]]) -> None:
+        """Log a MAC that several nodes claim, once: it can name none of them, so the wire tells less than it might."""
+        for mac in shared.keys() - self._shared_macs.keys():
+            log.warning("a MAC is claimed by several nodes", mac=mac, nodes=list(shared[mac]))
+        self._shared_macs = shared
 
     def _reconciled(self, succeeded: bool, duration: Nanoseconds) -> None:
         self._reconciles["success" if succeeded else "error"] += 1

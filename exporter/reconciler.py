@@ -58,6 +58,11 @@ class Reconciler:
             self._took(self._core.tick(self._clock.now()))
             self._follow_watched()
 
+    def shared_macs(self) -> Mapping[str, tuple[str, ...]]:
+        """MACs that several nodes claim, with the nodes."""
+        with self._lock:
+            return self._core.shared_macs()
+
     def snapshot(self) -> Snapshot:
         """Everything as of this moment."""
         with self._lock:

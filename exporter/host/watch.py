@@ -17,7 +17,7 @@ from exporter import log
 from exporter.clock import Clock
 from exporter.host.addresses import HostTable
 from exporter.host.netlink import IncompleteError, RouteSocket, Source
-from exporter.vip.model import SECOND, HostLost, Input, Nanoseconds, seconds
+from exporter.vip.model import SECOND, HostLost, HostSeen, Input, Link, Nanoseconds, format_mac, seconds
 
 REFRESH_INTERVAL: Nanoseconds = 60 * SECOND
 """How often to ask for everything although each change is noticed: nothing wrong shall last."""
@@ -65,6 +65,7 @@ class HostWatcher:
         self._refresh = refresh
         self._open_source = open_source
         self._table = HostTable(ignore=ignore, listening=listening)
+        self._links: dict[str, Link] = {}
         self._up = False
         self._reason = ""
         self._reported: set[object] = set()
@@ -144,6 +145,20 @@ class HostWatcher:
         if self._recovery_unreported:
             self._recovery_unreported = False
             log.info("addresses of this node are watched again")
+        for each in inputs:
+            if isinstance(each, HostSeen):
+                self._report_links(each.links)
+
+    def _report_links(self, links: Sequence[Link]) -> None:
+        """Log what an operator wants to find beside a move: a link that went, a bridge with another MAC."""
+        for link in links:
+            before = self._links.get(link.device, link)
+            if link.up is not before.up:
+                log.info("interface up" if link.up else "interface down", device=link.device)
+            if link.mac != before.mac:
+                old, new = ("" if mac is None else format_mac(mac) for mac in (before.mac, link.mac))
+                log.info("interface has another MAC", device=link.device, mac=new, before=old)
+        self._links = {link.device: link for link in links}
 
     def _lose(self, error: Exception) -> None:
         self._reason = _reason(error)

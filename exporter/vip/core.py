@@ -360,8 +360,12 @@ class Core:
                 for node, mac in nodes.all_macs()
                 for device in (nodes.devices(mac) if node == nodes.this_node else ()) or ("",)
             ),
-            shared_macs={format_mac(mac): names for mac, names in nodes.claimed_by_several.items()},
+            shared_macs=self.shared_macs(),
         )
+
+    def shared_macs(self) -> dict[str, tuple[str, ...]]:
+        """MACs that several nodes claim, with the nodes."""
+        return {format_mac(mac): names for mac, names in self._world.nodes.claimed_by_several.items()}
 
     def _node_states(self) -> tuple[NodeState, ...]:
         nodes = self._world.nodes

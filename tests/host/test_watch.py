@@ -579,3 +579,22 @@ def test_needs_no_capability(node: Node, kept: str, bits: str) -> None:
             assert watcher.stdout.readline() == f"{VIP} ('eth0',)\n"
         finally:
             watcher.terminate()
+
+
+def test_links_that_go_and_macs_that_change_are_logged(node: Node, watch: Watch, lines: Lines) -> None:
+    """Once each, and nothing of what is found at the start."""
+    node.bind("192.0.2.11/24")
+    watch(listening=["eth0"])
+    node.ip("link set eth0 address 02:00:00:00:00:99")
+    node.wire.set_link("down")
+    eventually = time.monotonic() + 5
+    while len(lines.written) < 2 and time.monotonic() < eventually:
+        time.sleep(0.01)
+    node.wire.set_link("up")
+    while len(lines.written) < 3 and time.monotonic() < eventually:
+        time.sleep(0.01)
+    assert [message for _, message, _ in lines.written] == [
+        "interface has another MAC",
+        "interface down",
+        "interface up",
+    ]
