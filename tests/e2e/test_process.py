@@ -182,18 +182,14 @@ class TestSighup:
             assert "vip_claims_total" in running.get("/metrics")
 
 
-def test_a_mac_that_several_nodes_claim_is_logged_once(tmp_path) -> None:
-    intent = tmp_path / "cloned.yaml"
-    intent.write_text(
-        'vips: [{address: 192.0.2.100}]\nnodes:\n- {name: node-1, macs: ["02:00:00:00:00:01"]}\n'
-        '- {name: node-2, macs: ["02:00:00:00:00:01"]}\n'
-    )
-    with exporter(tmp_path, f"--intent.file={intent}", "--capture.interface=lo") as running:
+def test_a_mac_that_several_nodes_claim_is_logged_once(tmp_path, intent) -> None:
+    cloned = [f"--nodes={name}=02:00:00:00:00:01" for name in ("node-7", "node-8")]
+    with exporter(tmp_path, f"--intent.file={intent}", "--capture.interface=lo", *cloned) as running:
         before = until(lambda: "claimed by several" in running.log) and running.get("/metrics")
         done = 'vip_exporter_reconciles_total{result="success"}'
         until(lambda: running.get("/metrics").partition(done)[2].split()[0] != before.partition(done)[2].split()[0])
         (line,) = [line for line in running.log.splitlines() if "claimed by several" in line]
         assert "02:00:00:00:00:01" in line
-        assert "node-1" in line
-        assert "node-2" in line
+        assert "node-7" in line
+        assert "node-8" in line
         assert before.count('mac="02:00:00:00:00:01"') == 2
