@@ -1,6 +1,7 @@
 """`python -m bench`: measure everything in one run, print the tables, and say what stayed behind its target.
 
-`--write` also puts them into docs/benchmarks.md. Exit status: 0: every target met; 1: one missed; 2: could not measure.
+Names of measurements choose among them. `--write` also puts the tables of all into docs/benchmarks.md. Exit status: 0:
+every target met; 1: one missed; 2: could not measure.
 """
 
 from __future__ import annotations
@@ -12,30 +13,32 @@ import re
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import announcements, frame_to_metric, memory, start, storm
+from bench import agreement, announcements, frame_to_metric, memory, start, storm, thousand
 from bench.stage import Stage, open_stage
 from bench.table import Table
 from exporter.lab.network import ENDINGS, LabUnavailableError
 
-MEASUREMENTS: tuple[Callable[[Stage], Table], ...] = (
-    frame_to_metric.measure,
-    start.measure,
-    storm.measure,
-    announcements.measure,
-    memory.measure,
-)
+MEASUREMENTS: Mapping[str, Callable[[Stage], Table]] = {
+    module.__name__.rpartition(".")[2]: module.measure
+    for module in (frame_to_metric, start, storm, announcements, agreement, thousand, memory)
+}
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _MEASURED = re.compile(r"(?<=<!-- measured -->\n).*(?=<!-- end -->)", re.DOTALL)
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"any of {', '.join(MEASUREMENTS)}; none: all")
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.parent.name}/{PAGE.name}")
     given = parser.parse_args()
+    if unknown := set(given.names) - MEASUREMENTS.keys():
+        parser.error(f"there is no measurement {', '.join(sorted(unknown))}")
+    if given.write and given.names:
+        parser.error("--write needs all measurements")
     for ending in ENDINGS:
         signal.signal(ending, lambda number, _: sys.exit(128 + number))
     begun = time.monotonic()
@@ -44,8 +47,8 @@ def main() -> int:
     try:
         print(f"{parts[0]}\n", flush=True)
         with open_stage() as stage:
-            for measure in MEASUREMENTS:
-                tables.append(measure(stage))
+            for name in given.names or MEASUREMENTS:
+                tables.append(MEASUREMENTS[name](stage))
                 parts.append(tables[-1].markdown())
                 print(f"{parts[-1]}\n", flush=True)
     except (LabUnavailableError, RuntimeError, OSError) as error:

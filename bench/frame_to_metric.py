@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from ipaddress import IPv4Address
 
 from bench.frames import NODE
 from bench.stage import VIPS, Exporter, Stage, total
@@ -24,7 +25,7 @@ def measure(stage: Stage) -> Table:
         with stage.exporter(*stage.intent_file(count)) as exporter:
             exporter.wait_until_served(f'vip="{VIPS[count - 1]}"')
             scrape = spread([_time_scrape(exporter) for _ in range(FRAMES)])
-            delay = spread([_time_frame(stage, exporter, count) for _ in range(FRAMES)])
+            delay = spread([time_frame(stage, exporter, random.choice(VIPS[:count])) for _ in range(FRAMES)])
         rows.append((str(count), *_cells(delay), milliseconds(scrape.median), f"≤ {milliseconds(TARGET)}"))
         if delay.median > TARGET:
             missed.append(f"frame to changed counter, {count} VIPs: {milliseconds(delay.median)}")
@@ -48,8 +49,8 @@ def _time_scrape(exporter: Exporter) -> float:
     return time.perf_counter() - begun
 
 
-def _time_frame(stage: Stage, exporter: Exporter, count: int) -> float:
-    vip = random.choice(VIPS[:count])
+def time_frame(stage: Stage, exporter: Exporter, vip: IPv4Address) -> float:
+    """Seconds from before an announcement is sent, at a random moment, until the first answer that has counted it."""
     counter = f'vip_announcements_total{{kind="request",vip="{vip}"}}'
     before = exporter.total(counter)
     with stage.sender([craft.announcement(vip, NODE)]) as sender:

@@ -13,11 +13,11 @@ _SECONDS_OF_CALM = 2.0
 
 
 def measure(stage: Stage) -> Table:
-    with kubernetes.run(stage) as kubeconfig:
+    with kubernetes.run(stage) as api:
         rows = (
             ("with an intent file, 1 VIP", _resident(stage, stage.intent_file(1), 1)),
             ("with an intent file, 100 VIPs", _resident(stage, stage.intent_file(100), 100)),
-            ("with Kubernetes, 1 VIP", _resident(stage, kubeconfig, 1)),
+            ("with Kubernetes, 1 VIP", _resident(stage, api.arguments, 1)),
         )
     return Table(
         title="Resident memory",

@@ -21,8 +21,8 @@ class _Buffer(ctypes.Structure):
     _fields_ = (("base", ctypes.c_void_p), ("length", ctypes.c_size_t))
 
 
-class _Message(ctypes.Structure):
-    """`struct mmsghdr`, whose first part is `struct msghdr`."""
+class _Header(ctypes.Structure):
+    """`struct msghdr`."""
 
     _fields_ = (
         ("name", ctypes.c_void_p),
@@ -32,8 +32,13 @@ class _Message(ctypes.Structure):
         ("control", ctypes.c_void_p),
         ("control_length", ctypes.c_size_t),
         ("flags", ctypes.c_int),
-        ("sent", ctypes.c_uint),
     )
+
+
+class _Message(ctypes.Structure):
+    """`struct mmsghdr`."""
+
+    _fields_ = (("header", _Header), ("sent", ctypes.c_uint))
 
 
 class Sender:
@@ -52,7 +57,7 @@ class Sender:
         self._contents = contents  # the addresses do not keep them alive
         messages = itertools.islice(itertools.cycle(self._buffers), BATCH)
         self._messages = (_Message * BATCH)(
-            *(_Message(buffers=ctypes.pointer(buffer), buffer_count=1) for buffer in messages)
+            *(_Message(_Header(buffers=ctypes.pointer(buffer), buffer_count=1)) for buffer in messages)
         )
 
     def send(self, count: int) -> float:

@@ -12,7 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
@@ -64,10 +64,10 @@ class Stage:
             yield Sender(outlet, frames)
 
     @contextmanager
-    def run(self, *command: str) -> Iterator[subprocess.Popen[bytes]]:
-        """Run a program on the listener, its standard input and output piped; it is ended on leaving."""
+    def run(self, *command: str, namespace: str = "") -> Iterator[subprocess.Popen[bytes]]:
+        """Run a program on the listener (or elsewhere), its standard input and output piped; it is ended on leaving."""
         process = inside(
-            self.listener,
+            namespace or self.listener,
             # A process group of its own: a Ctrl-C is for us, who stop it in good order.
             lambda: subprocess.Popen(
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, process_group=0
@@ -101,44 +101,59 @@ class Stage:
         return int(found[1])
 
 
-class Exporter:
-    """An exporter that runs, and what can be asked of it.
+class Metrics:
+    """/metrics of an exporter that serves at its usual port.
+
+    Args:
+        namespace: where the exporter runs.
+    """
+
+    def __init__(self, namespace: str) -> None:
+        self._namespace = namespace
+        self._connection = HTTPConnection("127.0.0.1", _PORT, timeout=10)
+
+    def scrape(self) -> str:
+        """What it says.
+
+        Raises:
+            OSError: it does not serve.
+        """
+        return self.fetch().decode()
+
+    def fetch(self, *, compressed: bool = False) -> bytes:
+        """The body of an answer, as it comes, compressed where that is allowed. Raises as `scrape` does."""
+        status, body = self._get({"Accept-Encoding": "gzip" if compressed else "identity"})
+        if status != 200:
+            raise ConnectionError(f"/metrics: {status}")
+        return body
+
+    def _get(self, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        kept = self._connection.sock is not None
+        if not kept:
+            inside(self._namespace, self._connection.connect)
+        try:
+            self._connection.request("GET", "/metrics", headers=dict(headers))
+            with self._connection.getresponse() as response:
+                return response.status, response.read()
+        except (OSError, HTTPException) as error:
+            self._connection.close()
+            if kept:  # it has been idle for longer than the exporter keeps one open
+                return self._get(headers)
+            raise ConnectionError(f"/metrics: {error}") from error
+
+
+class Exporter(Metrics):
+    """An exporter that runs on the listener, and what can be asked of it.
 
     Args:
         begun: when it was started, as `time.perf_counter` has it.
     """
 
     def __init__(self, stage: Stage, process: subprocess.Popen[bytes], begun: float) -> None:
+        super().__init__(stage.listener)
         self.begun = begun
         self.pid = process.pid
-        self._stage = stage
         self._process = process
-        self._connection = HTTPConnection("127.0.0.1", _PORT, timeout=10)
-
-    def scrape(self) -> str:
-        """What /metrics says.
-
-        Raises:
-            OSError: it does not serve.
-        """
-        status, body = self._get()
-        if status != 200:
-            raise ConnectionError(f"/metrics: {status}")
-        return body.decode()
-
-    def _get(self) -> tuple[int, bytes]:
-        kept = self._connection.sock is not None
-        if not kept:
-            inside(self._stage.listener, self._connection.connect)
-        try:
-            self._connection.request("GET", "/metrics")
-            with self._connection.getresponse() as response:
-                return response.status, response.read()
-        except (OSError, HTTPException) as error:
-            self._connection.close()
-            if kept:  # it has been idle for longer than the exporter keeps one open
-                return self._get()
-            raise ConnectionError(f"/metrics: {error}") from error
 
     def wait_until_served(self, text: str = "") -> float:
         """Wait for the first scrape (that holds the text), and return the seconds since the start."""

@@ -18,11 +18,11 @@ TARGET = 1.5
 
 
 def measure(stage: Stage) -> Table:
-    with kubernetes.run(stage) as kubeconfig:
+    with kubernetes.run(stage) as api:
         without = stage.intent_file(1)
         programs: dict[str, Callable[[], tuple[float, float | None]]] = {
             "the exporter, with an intent file": lambda: _time_exporter(stage, without),
-            "the exporter, with Kubernetes": lambda: _time_exporter(stage, kubeconfig),
+            "the exporter, with Kubernetes": lambda: _time_exporter(stage, api.arguments),
             "yardstick: python -c pass": lambda: (_time_python(stage, "pass"), None),
             'yardstick: python -c "import scapy.all"': lambda: (_time_python(stage, "import scapy.all"), None),
         }

@@ -101,16 +101,16 @@ class Elections:
         self._asked = {key: expires for key, expires in self._asked.items() if key in wanted}
 
     def take(self, report: Report[Lease]) -> None:
+        # A list of many says nothing of a Lease that is watched by its name: that has a list of its own.
+        unasked = frozenset[Key]() if report.target.name else self._watched
         for key, lease in report.objects.items():
-            if lease is None:
-                self._leases.pop(key, None)
-            elif key in self._wanted:
+            if lease is not None and key in self._wanted:
                 self._leases[key] = self._learn(self._leases.get(key), lease, report)
+            elif key not in unasked:
+                self._leases.pop(key, None)
         if report.asked is not None:
-            # A list of many says nothing of a Lease that is watched by its name: that has a list of its own.
-            answers = [key for key in self._leases if report.target.name or key not in self._watched]
-            for key in answers:
-                if report.target.covers(key) and key not in report.objects:
+            for key in self._leases.keys() - report.objects.keys() - unasked:
+                if report.target.covers(key):
                     del self._leases[key]
 
     def _learn(self, before: _Known | None, lease: Lease, report: Report[Lease]) -> _Known:

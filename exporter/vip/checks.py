@@ -135,7 +135,7 @@ def requirements(
         met[Requirement.SAME_SUBNET] = in_node_subnet
     if load_balancer is not None:
         met[Requirement.LOAD_BALANCER_SERVICE] = load_balancer
-    if facts.believed and facts.intent_fresh and facts.state is not State.UNKNOWN:
+    if (facts.wire_node or facts.believed) and facts.intent_fresh and facts.state is not State.UNKNOWN:
         met[Requirement.HEARD_HERE] = facts.state is not State.SILENT
     return met
 

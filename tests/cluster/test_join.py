@@ -494,3 +494,18 @@ def test_whatever_happens_in_any_order_what_was_told_is_what_is_there(changes: l
 
 def taking(join: Join, resource: str) -> Any:
     return {"services": join.take_services, "leases": join.take_leases, "daemonsets": join.take_daemonsets}[resource]
+
+
+def test_list_of_all_leases_leaves_those_alone_that_are_watched_by_name() -> None:
+    """The list picks out only what it is asked for; the shared Lease is in it too, and not picked."""
+    join = joined(discover=True)
+    keys = [Key("default", f"s{number}") for number in range(MOST_WATCHED_LEASES + 1)]
+    addresses = [ip_address(f"10.0.1.{number}") for number in range(len(keys))]
+    join.take_services(
+        listed("services", {key: said(key, address) for key, address in zip(keys, addresses, strict=True)})
+    )
+    shared = Key("kube-system", "plndr-svcs-lock")
+    lease = Lease("node1", renewed=SECOND, duration=15 * SECOND)
+    assert len(join.take_leases(listed("leases", {shared: lease}, SECOND, only=shared))) == len(keys)
+    picked = {shared: lease if shared in join.polled_leases else None}
+    assert join.take_leases(listed("leases", picked, 2 * SECOND)) == []

@@ -100,6 +100,7 @@ def seen(state: State = State.HELD, *, vip=VIP, holder="node-1", mac=MAC, since=
         core.snapshot().vips[0],
         state=state,
         holder=holder,
+        counted_from=holder,
         holder_mac=mac,
         holder_since=None if since is None else since * SECOND,
         last_announcement=None if heard is None else heard * SECOND,
