@@ -45,8 +45,7 @@ def replay(
 
     Args:
         path: the file; `-`: standard input.
-        vips: the addresses to watch; none: those of the intent file and every address that anyone announces, but for
-            those that the intent file knows as nodes' own.
+        vips: the addresses to watch; none: those of the intent file and every address that anyone announces.
         intent: what Kubernetes said meanwhile.
         period: announcement period of all VIPs; None: learned.
         progress: hears how many bytes are done, and of how many (None: not known).

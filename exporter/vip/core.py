@@ -128,8 +128,11 @@ class Core:
         self._now = max(self._now, to)
 
     def _next_due(self) -> Nanoseconds | None:
-        dues = (self._timers[0][0] if self._timers else None, self._world.nodes.next_due())
-        return min((due for due in dues if due is not None), default=None)
+        nodes = self._world.nodes.next_due()
+        if not self._timers:
+            return nodes
+        vips = self._timers[0][0]
+        return vips if nodes is None or vips <= nodes else nodes
 
     def _settle(self, vip: Vip, *, earliest: Nanoseconds = 0) -> None:
         """After a change: drop a VIP that is over, and note when to look at this one again."""

@@ -159,13 +159,12 @@ class Verdict:
         if self._awaits_lease(source):
             return
         if self._named and not same_node(node, self._named):
-            if source is Source.WIRE and not self._is_news(node):
-                # All nodes have one MAC, and only the direction of its frames tells of this node: no move by itself.
-                return
             if (news := self._undecided_news()) is not None and self._now < news + self._world.settle:
                 return  # the wire, or a stronger source, may yet show how it was
             if not self._is_news(node):
-                return  # stronger evidence fell away, which is no move
+                # Stronger evidence fell away; or, where all nodes have one MAC, only the direction of its frames tells
+                # of this node. Neither is a move by itself.
+                return
             if state in (State.SILENT, State.UNKNOWN):
                 self._ahead = node
             self._count_move(source, node)
