@@ -106,7 +106,8 @@ VIP_METRICS: tuple[Metric, ...] = (
     _gauge("vip_intent_stale", "1 while what Kubernetes says of the VIP is too old to be believed.", "vip"),
     _gauge(
         "vip_last_handover_seconds",
-        "Time without an announcement in the last move: new holder's first minus old holder's last, at least 0.",
+        "Time without an announcement in the last move: new holder's first minus old holder's last, at least 0; absent "
+        "where that could not be measured.",
         "vip",
     ),
     _counter(

@@ -24,6 +24,7 @@ class Verdict:
         self.moves = 0
         self.last_move: LastMove | None = None
         self.last_handover: Nanoseconds | None = None
+        """Of the last move; None: it could not be measured."""
         self._now = at
         self._world = world
         self._sources = sources
@@ -65,15 +66,16 @@ class Verdict:
 
     def believed(self) -> tuple[Source | None, str]:
         """The strongest source beside the wire that names a node."""
-        named = ((source, node) for source, node in self._sources.named(self._now) if not self._is_outdated(node))
+        named = ((source, node) for source, node in self._sources.named(self._now) if not self._is_outdated(source))
         return next(named, (None, ""))
 
-    def _is_outdated(self, node: str) -> bool:
+    def _is_outdated(self, source: Source) -> bool:
         """The wire has moved and this source has not followed: it still names the holder from before."""
-        move = self.last_move
+        move, belief = self.last_move, self._sources[source]
         if move is None or move.at != self._takeover or self.is_shared:
             return False
-        return same_node(node, move.origin)
+        went_back = belief.changed_at is not None and belief.changed_at > move.at
+        return same_node(belief.node, move.origin) and not went_back
 
     @property
     def annotation_left_behind(self) -> bool:
@@ -83,7 +85,7 @@ class Verdict:
             bool(annotation)
             and self._claims.wire_holder is not None
             and not self.node_of_claim(self._claims.wire_holder)
-            and self._is_outdated(annotation)
+            and self._is_outdated(Source.ANNOTATION)
         )
 
     @property
@@ -210,6 +212,7 @@ class Verdict:
         self.moves += 1
         since = self._sources[source].since if source is not Source.WIRE else self._now
         self.last_move = LastMove(since, self._named, node)
+        self.last_handover = None
         self._emit(
             EventName.VIP_MOVED,
             {
@@ -292,8 +295,8 @@ class Verdict:
             self._observe_lag(0)  # it had gone ahead, further than the settle time
         self._named, self._named_at, self._remembered = new, self._now, None
         handover: dict[str, FieldValue] = {}
+        self.last_handover = notice.gap
         if notice.gap is not None:
-            self.last_handover = notice.gap
             self._world.handover.observe(notice.gap)
             handover = {"handover_seconds": notice.gap / SECOND}
         if ahead and (not new or same_node(new, ahead)):

@@ -772,6 +772,23 @@ def test_in_static_mode_another_node_on_the_wire_is_host_and_mac() -> None:
 # --- handover and lag -----------------------------------------------------------------------------------------------
 
 
+def test_a_move_without_a_measured_handover_has_none() -> None:
+    """A to B is seen on the wire. Then B falls silent, and lease and annotation go over to A: nothing measured that."""
+    on_the_wire = interleave(
+        AB,
+        service(0, "node-a"),
+        leases(0, "node-a"),
+        announce("A", until=30),
+        leases(33, "node-b"),
+        service(33, "node-b"),
+        announce("B", from_=34, until=60),
+    )
+    assert in_seconds(play(on_the_wire).vip().last_handover) == 4.0
+    moved_unheard = interleave(leases(100, "node-a"), service(100, "node-a"))
+    run = play([*on_the_wire, *moved_unheard], until=140)
+    assert (run.vip().moves, run.vip().holder, run.vip().last_handover) == (2, "node-a", None)
+
+
 @pytest.mark.parametrize("ahead", [100.0, 20.0, 10.0, -3.0])
 def test_the_handover_of_a_long_silence(ahead: float) -> None:
     """A falls silent and B speaks much later, lease and vipHost ahead of it: the silence is the handover's length."""
