@@ -1,20 +1,20 @@
 # Everything sets itself up: `make demo` and `make test` work on a fresh Debian 12.
 #
-#   make demo    show it in a lab of network namespaces (as root; without, over a generated capture)
-#                KEEP=1 stays up afterwards, DEMO_FAST=1 is shorter
-#   make test    run all tests
-#   make e2e     the same scenarios against real etcd, kube-apiserver and kube-vip, where their paths are given
-#   make check   linters, type checker, layering
-#   make docs    write the generated references anew
-#   make bench   measure, side by side, what the documentation claims
-#   make lock    resolve the dependencies anew
+#   make demo     show it in a lab of network namespaces (as root; without, over a generated capture)
+#                 KEEP=1 stays up afterwards, DEMO_FAST=1 is shorter
+#   make test     run all tests
+#   make e2e      the same scenarios against real etcd, kube-apiserver and kube-vip, where their paths are given
+#   make check    linters, type checker, layering
+#   make generate write anew what is made from other files: references, Kubernetes resources, dashboards
+#   make bench    measure, side by side, what the documentation claims
+#   make lock     resolve the dependencies anew
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test e2e check docs bench lock
+.PHONY: demo test e2e check generate bench lock
 
 demo: $(VENV)/run.stamp
 	@if [ "$$(id -u)" = 0 ]; then ./requirements/debian.sh iproute2:ip; fi
@@ -22,7 +22,7 @@ demo: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	@./requirements/debian.sh iproute2:ip util-linux:setpriv openssl:openssl
-	@./requirements/debian.sh --unpack build/debian prometheus:usr/bin/promtool
+	@./requirements/debian.sh --unpack build/debian prometheus:usr/bin/promtool prometheus-alertmanager:usr/bin/amtool
 	$(BIN)/python -m pytest $(ARGS)
 
 e2e: $(VENV)/dev.stamp
@@ -35,8 +35,10 @@ check: $(VENV)/dev.stamp
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-docs: $(VENV)/dev.stamp
+generate: $(VENV)/dev.stamp
 	$(BIN)/python -m docs.generate
+	$(BIN)/python -m alerts.generate
+	$(BIN)/python -m dashboards.generate
 
 bench: $(VENV)/dev.stamp
 	@./requirements/debian.sh iproute2:ip

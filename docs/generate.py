@@ -1,4 +1,4 @@
-"""Write the references that are made from the code: `make docs`. A test holds them to it."""
+"""Write the references that are made from the code: `make generate`. A test holds them to it."""
 
 from __future__ import annotations
 

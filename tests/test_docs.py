@@ -15,13 +15,13 @@ from exporter.vip.model import EventName, State
 from exporter.wire.decode import IgnoreReason
 
 ROOT = Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
 LINK = re.compile(r"\]\((?!https?:)([^)#\s]+)(?:#[^)]*)?\)")
 
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
 def test_generated_pages_are_fresh(path: Path) -> None:
-    """`make docs` was run after the last change of what they are made from."""
+    """`make generate` was run after the last change of what they are made from."""
     assert path.read_text() == GENERATED[path]()
 
 
