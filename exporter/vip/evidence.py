@@ -35,11 +35,15 @@ class Evidence:
         return ClaimantClass.FOREIGN if self._world.nodes.complete else ClaimantClass.UNRESOLVED
 
     def changed_to(self, mac: Mac, *, now: Nanoseconds, old: Mac, since: Nanoseconds) -> bool:
-        """A second source went over, at `since` or later, to a node that may be this MAC's and is not `old`'s."""
+        """Kubernetes went over, at `since` or later, to a node that may be this MAC's and is not `old`'s.
+
+        That a node has the address bound speaks for nothing: whoever thinks that it is the holder has.
+        """
+        lease, annotation = self._sources[Source.LEASE], self._sources[Source.ANNOTATION]
+        told = (lease, annotation) if self._sources.lease_fresh(now) else (annotation,)
         return any(
             belief.has_news(since) and self._may_be(mac, belief.node) and not self._is_node(old, belief.node)
-            for source, belief in self._sources.items()
-            if source is not Source.LEASE or self._sources.lease_fresh(now)
+            for belief in told
         )
 
     def vouches_for_holder(

@@ -772,6 +772,15 @@ def test_in_static_mode_another_node_on_the_wire_is_host_and_mac() -> None:
 # --- handover and lag -----------------------------------------------------------------------------------------------
 
 
+def test_a_split_brain_is_no_move_to_the_node_that_begins_it() -> None:
+    """B binds the address and announces it, untold, beside A: on B's own observer that is a contest too."""
+    told = interleave(AB, service(0, "node-a"), leases(0, "node-a"), bound(0), host(0, link("eth0", "B")))
+    wire = interleave(announce("A", until=60), announce("B", from_=31.5, until=60, outgoing=True))
+    run = play(interleave(told, bound(31, "eth0"), wire), core=new_core(observer="node-b"))
+    assert (run.vip().state, run.vip().moves, run.vip().contests) == (State.CONTESTED, 0, 1)
+    assert run.vip().last_move is None
+
+
 def test_a_move_without_a_measured_handover_has_none() -> None:
     """A to B is seen on the wire. Then B falls silent, and lease and annotation go over to A: nothing measured that."""
     on_the_wire = interleave(
