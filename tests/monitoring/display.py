@@ -1,0 +1,216 @@
+"""What a value looks like: its text and colour by mappings, thresholds and units, as Grafana reckons them.
+
+Only the units that the dashboards use; any other raises.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tests.monitoring.frames import STRING, TIME, Field, Frame, UnsupportedError
+
+COLOURS = {
+    "green": "#73bf69", "dark-green": "#37872d", "semi-dark-green": "#56a64b", "light-green": "#96d98d",
+    "red": "#f2495c", "dark-red": "#c4162a", "semi-dark-red": "#e02f44", "light-red": "#ff7383",
+    "orange": "#ff9830", "dark-orange": "#fa6400", "semi-dark-orange": "#ff780a", "light-orange": "#ffb357",
+    "yellow": "#fade2a", "dark-yellow": "#e0b400", "semi-dark-yellow": "#f2cc0c", "light-yellow": "#ffee52",
+    "blue": "#5794f2", "dark-blue": "#1f60c4", "semi-dark-blue": "#3274d9", "light-blue": "#8ab8ff",
+    "purple": "#b877d9", "dark-purple": "#8f3bb8", "semi-dark-purple": "#a352cc", "light-purple": "#ca95e5",
+    "text": "#ccccdc", "gray": "#8e8e8e", "transparent": "#00000000",
+}  # fmt: skip
+PALETTE = [
+    COLOURS[name] for name in ("green", "yellow", "blue", "orange", "red", "purple", "light-blue", "light-green")
+]
+_RATES = {"cps": "c/s", "ops": "ops/s", "pps": "p/s", "reqps": "req/s", "eps": "evt/s"}
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A value as it appears."""
+
+    text: str
+    colour: str
+    mapped: bool = False
+
+
+def configured(frames: list[Frame], field_config: Mapping[str, Any]) -> list[Frame]:
+    """Apply the panel's defaults and overrides to every field that they match."""
+    defaults = field_config.get("defaults") or {}
+    for frame in frames:
+        for column in frame.fields:
+            given = column.config
+            column.config = {**_flat(defaults), **given}
+            for override in field_config.get("overrides") or []:
+                if _matches(override["matcher"], column):
+                    column.config |= {rule["id"]: rule.get("value") for rule in override["properties"]}
+    return frames
+
+
+def shown(column: Field, value: Any, *, now: float, position: int = 0) -> Shown:
+    """How a value of a field appears.
+
+    Args:
+        now: the dashboard's end, seconds since 1970.
+        position: of the series among its like, for palettes.
+    """
+    config = column.config
+    for mapping in config.get("mappings") or []:
+        found = _mapped(mapping, value)
+        if found is not None:
+            colour = colour_of(found["color"]) if found.get("color") else _colour(config, value, position)
+            return Shown(str(found.get("text", text_of(column, value, now=now))), colour, mapped=True)
+    return Shown(text_of(column, value, now=now), _colour(config, value, position))
+
+
+def text_of(column: Field, value: Any, *, now: float) -> str:
+    """A value without regard to mappings."""
+    if value is None or value == "":
+        return str(column.config.get("noValue") or ("" if column.kind == STRING else "-"))
+    if isinstance(value, str):
+        return value
+    unit = str(column.config.get("unit") or "")
+    if column.kind == TIME and not unit:
+        unit = "dateTimeAsIso"
+    return unit_text(unit, float(value), column.config.get("decimals"), now=now)
+
+
+def unit_text(unit: str, value: float, decimals: int | None, *, now: float) -> str:
+    """A number with its unit.
+
+    Raises:
+        UnsupportedError: the unit is none that is known here.
+    """
+    if math.isinf(value):
+        return "∞" if value > 0 else "-∞"
+    if unit in ("", "none", "short", "locale"):
+        if unit == "short" and abs(value) >= 1000:
+            return f"{_plain(value / 1000, decimals)} K"
+        return _plain(value, decimals)
+    if unit in _RATES:
+        return f"{_plain(value, decimals)} {_RATES[unit]}"
+    if unit == "percentunit":
+        return f"{_plain(100 * value, decimals)}%"
+    if unit in ("s", "dtdurations"):
+        return _duration(value, decimals)
+    if unit == "ms":
+        return _duration(value / 1000, decimals)
+    if unit in ("dateTimeAsIso", "dateTimeAsSystem", "dateTimeAsLocal", "dateTimeAsIsoNoDateIfToday"):
+        pattern = "%H:%M:%S" if unit.endswith("Today") else "%Y-%m-%d %H:%M:%S"
+        return datetime.fromtimestamp(value / 1000, UTC).strftime(pattern)
+    if unit == "dateTimeFromNow":
+        return _ago(now - value / 1000)
+    if unit.startswith("suffix:"):
+        return f"{_plain(value, decimals)}{unit.removeprefix('suffix:')}"
+    raise UnsupportedError(f"unit {unit}")
+
+
+def colour_of(name: str) -> str:
+    if name.startswith("#"):
+        return name
+    if name not in COLOURS:
+        raise UnsupportedError(f"colour {name}")
+    return COLOURS[name]
+
+
+def threshold_colour(config: Mapping[str, Any], value: float) -> str:
+    """The colour of the last step that the value reaches."""
+    given = config.get("thresholds") or {"steps": [{"color": "green", "value": None}]}
+    if given.get("mode", "absolute") != "absolute":
+        raise UnsupportedError(f"thresholds {given}")
+    reached = [step for step in given["steps"] if step.get("value") is None or value >= step["value"]]
+    return colour_of(reached[-1]["color"])
+
+
+def _colour(config: Mapping[str, Any], value: Any, position: int) -> str:
+    colour = config.get("color") or {}
+    match colour.get("mode", "thresholds"):
+        case "fixed":
+            return colour_of(colour["fixedColor"])
+        case "palette-classic" | "palette-classic-by-name":
+            return PALETTE[position % len(PALETTE)]
+        case "thresholds":
+            # A text has the base colour.
+            number = float(value) if isinstance(value, (int, float)) else -math.inf
+            return threshold_colour(config, number)
+        case other:
+            raise UnsupportedError(f"colour mode {other}")
+
+
+def _mapped(mapping: Mapping[str, Any], value: Any) -> Mapping[str, Any] | None:
+    options = mapping["options"]
+    match mapping["type"]:
+        case "value":
+            key = "" if value is None else _plain(value, None) if isinstance(value, (int, float)) else value
+            return options.get(key) if value is not None else None
+        case "special":
+            kind = options["match"]
+            empty = value is None or (isinstance(value, float) and math.isnan(value))
+            hits = {"null": value is None, "nan": empty, "null+nan": empty, "empty": value == ""}
+            return options["result"] if hits[kind] else None
+        case "range":
+            low, high = options.get("from"), options.get("to")
+            inside = (
+                isinstance(value, (int, float)) and (low is None or value >= low) and (high is None or value <= high)
+            )
+            return options["result"] if inside else None
+        case "regex":
+            pattern = options["pattern"].strip("/")
+            if not isinstance(value, str) or not re.search(pattern, value):
+                return None
+            result = dict(options["result"])
+            if "text" in result:
+                result["text"] = re.sub(pattern, result["text"].replace("$1", r"\1"), value)
+            return result
+        case other:
+            raise UnsupportedError(f"mapping {other}")
+
+
+def _matches(matcher: Mapping[str, Any], column: Field) -> bool:
+    options = matcher.get("options")
+    match matcher["id"]:
+        case "byName":
+            return column.title == options or (not column.legend and column.name == options)
+        case "byRegexp":
+            return re.search(str(options).strip("/"), column.title) is not None
+        case "byType":
+            return column.kind == options
+        case "byFrameRefID":
+            return column.ref == options
+        case other:
+            raise UnsupportedError(f"matcher {other}")
+
+
+def _flat(defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """Defaults as overrides write them: `custom.width` instead of a dictionary."""
+    flat = {key: value for key, value in defaults.items() if key != "custom"}
+    return flat | {f"custom.{key}": value for key, value in (defaults.get("custom") or {}).items()}
+
+
+def _plain(value: float, decimals: int | None) -> str:
+    if decimals is not None:
+        return f"{value:.{decimals}f}"
+    if value == int(value):
+        return str(int(value))
+    return f"{value:.{2 if abs(value) < 10 else 1}f}"
+
+
+def _duration(seconds: float, decimals: int | None) -> str:
+    for limit, size, name in ((1e-3, 1e-6, "µs"), (1, 1e-3, "ms"), (60, 1, "s"), (3600, 60, "min"), (86400, 3600, "h")):
+        if abs(seconds) < limit and (seconds or name == "s"):
+            return f"{_plain(seconds / size, decimals)} {name}"
+    return f"{_plain(seconds / 86400, decimals)} d"
+
+
+def _ago(seconds: float) -> str:
+    size = abs(seconds)
+    for limit, unit, name in ((60, 1, "second"), (3600, 60, "minute"), (86400, 3600, "hour"), (math.inf, 86400, "day")):
+        if size < limit:
+            count = round(size / unit)
+            words = f"{count} {name}{'' if count == 1 else 's'}"
+            return f"{words} ago" if seconds >= 0 else f"in {words}"
+    raise AssertionError

@@ -1,0 +1,102 @@
+"""How a dashboard is read and its answers are shown, where it is easy to get wrong. What Prometheus says is made up."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.monitoring.annotations import marks
+from tests.monitoring.display import shown, unit_text
+from tests.monitoring.frames import NUMBER, STRING, Field, Frame, UnsupportedError, table_frame, transformed
+from tests.monitoring.grafana import View, substituted
+
+NOW = 1_700_000_000.0
+
+
+def test_variables_are_filled_in_and_others_refused() -> None:
+    view = View(None, NOW - 600, NOW, {"job": "a|b"})
+    assert substituted('x{job=~"$job"}[$__rate_interval] $__range_s ${job:regex}', view) == 'x{job=~"a|b"}[4s] 600 a|b'
+    assert substituted("rate(x[$__rate_interval])", view, step=300) == "rate(x[301s])"
+    assert substituted('label_replace(x, "a", "$1", "b", "(.*)")', view) == 'label_replace(x, "a", "$1", "b", "(.*)")'
+    with pytest.raises(UnsupportedError):
+        substituted("x{vip=$vip}", view)
+
+
+def _table(ref: str, column: str, **values: float) -> Frame:
+    result = [{"metric": {"vip": vip}, "value": [NOW, str(value)]} for vip, value in values.items()]
+    return table_frame(ref, result, column)
+
+
+def test_tables_are_merged_by_what_they_share() -> None:
+    (frame,) = transformed(
+        [_table("A", "Value #A", one=1, two=2), _table("B", "Value #B", two=20)],
+        [
+            {"id": "merge", "options": {}},
+            {
+                "id": "organize",
+                "options": {
+                    "excludeByName": {"Time": True},
+                    "indexByName": {"Value #B": 0, "vip": 1},
+                    "renameByName": {"Value #A": "first"},
+                },
+            },
+            {"id": "sortBy", "options": {"sort": [{"field": "first", "desc": True}]}},
+        ],
+    )
+    assert [column.title for column in frame.fields] == ["Value #B", "vip", "first"]
+    assert frame.rows() == [
+        {"Value #B": 20, "vip": "two", "first": 2},
+        {"Value #B": None, "vip": "one", "first": 1},
+    ]
+    with pytest.raises(UnsupportedError):
+        transformed([frame], [{"id": "calculateField"}])
+
+
+@pytest.mark.parametrize(
+    ("config", "value", "text", "colour"),
+    [
+        ({"mappings": [{"type": "value", "options": {"1": {"text": "up", "color": "green"}}}]}, 1.0, "up", "#73bf69"),
+        ({"noValue": "none", "mappings": []}, None, "none", "#73bf69"),
+        (
+            {"mappings": [{"type": "special", "options": {"match": "null+nan", "result": {"text": "never"}}}]},
+            None,
+            "never",
+            "#73bf69",
+        ),
+        (
+            {
+                "thresholds": {
+                    "mode": "absolute",
+                    "steps": [{"value": None, "color": "red"}, {"value": 1, "color": "green"}],
+                }
+            },
+            0,
+            "0",
+            "#f2495c",
+        ),
+        ({"unit": "s", "decimals": 1}, 0.5, "500.0 ms", "#73bf69"),
+        ({"unit": "dateTimeFromNow"}, 1000 * (NOW - 60), "1 minute ago", "#73bf69"),
+    ],
+)
+def test_a_value_as_it_appears(config: dict, value: float | None, text: str, colour: str) -> None:
+    look = shown(Field("Value", NUMBER, [], config=config), value, now=NOW)
+    assert (look.text, look.colour) == (text, colour)
+
+
+def test_an_empty_label_may_have_a_word() -> None:
+    empty = {"mappings": [{"type": "special", "options": {"match": "empty", "result": {"text": "not known"}}}]}
+    assert shown(Field("mac", STRING, [], config=empty), "", now=NOW).text == "not known"
+
+
+def test_an_unknown_unit_is_refused() -> None:
+    with pytest.raises(UnsupportedError):
+        unit_text("furlongs", 1, None, now=NOW)
+
+
+def test_marks_stand_at_the_value_or_last_as_long_as_it_is_above_0() -> None:
+    look = {"name": "n", "iconColor": "red", "textFormat": "{{from}} to {{to}}", "tagKeys": "from"}
+    labels = {"from": "a", "to": "b"}
+    by_value = {"metric": labels, "values": [[NOW, str(1000 * (NOW - 9))], [NOW + 15, str(1000 * (NOW - 9))]]}
+    (mark,) = marks(look | {"useValueForTime": True}, by_value, 15)
+    assert (mark.start, mark.end, mark.text, mark.tags) == (NOW - 9, NOW - 9, "a to b", {"a"})
+    lasting = {"metric": labels, "values": [[NOW + 15 * step, value] for step, value in enumerate("0110010")]}
+    assert [(mark.start - NOW, mark.end - NOW) for mark in marks(look, lasting, 15)] == [(15, 30), (75, 75)]
