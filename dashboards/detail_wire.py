@@ -28,7 +28,7 @@ def _age() -> object:
     )
     return lines_of(
         about,
-        Query("age", queries.announcement_age(), "since the last announcement"),
+        Query("age", queries.announcement_age(), "since the last announcement", color=looks.BLUE),
         Query("period", worst("vip_announcement_period_seconds"), "period", color=looks.GREEN, dashed=True),
         Query("limit", queries.silence_limit(), "silent beyond", color=looks.RED, dashed=True),
         unit="s",

@@ -15,7 +15,7 @@ RUNBOOKS = "https://github.com/vip-exporter/vip-exporter/blob/main/docs/runbooks
 
 SOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
-GREEN, YELLOW, ORANGE, RED = "green", "yellow", "orange", "red"
+GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
 GREY, BLUE = "#8e8e8e", "blue"
 
 Words = Mapping[str, tuple[str, str]]

@@ -41,7 +41,8 @@ def _choice(name: str, label: str, query: str) -> build.QueryVariable:
         build.QueryVariable(name)
         .label(label)
         .datasource(SOURCE)
-        .query(query)
+        # A plain string would lose its value on a change of the time range in Grafana 9.4.
+        .query({"query": query, "refId": "PrometheusVariableQueryEditor-VariableQuery"})
         .definition(query)
         .refresh(dashboard.VariableRefresh.ON_TIME_RANGE_CHANGED)
         .sort(dashboard.VariableSort.ALPHABETICAL_ASC)
@@ -65,8 +66,9 @@ def _annotations() -> list[build.AnnotationQuery]:
         .type("dashboard")
     )
     moves = (
-        # The value is the time of the move itself, so a mark stands where it happened, whenever it was scraped.
-        _events("Moves", f"1000 * {worst('vip_last_move_timestamp_seconds', by='vip, from, to')}", "15s")
+        # The value is the time of the move itself, so a mark stands where it happened, whenever it was scraped. Older
+        # Grafana would put one from before the visible time at its beginning.
+        _events("Moves", f"1000 * {worst('vip_last_move_timestamp_seconds', by='vip, from, to')} >= ${{__from}}", "15s")
         .use_value_for_time(True)
         .icon_color("blue")
         .title_format("VIP moved")
@@ -74,7 +76,7 @@ def _annotations() -> list[build.AnnotationQuery]:
         .tag_keys("vip,from,to")
     )
     contests = (
-        _events("Contests", f"{count_over('vip_contests_total')} > 0", "60s")
+        _events("Contests", f"{count_over('vip_contests_total')} > 0", "15s")
         .icon_color(RED)
         .title_format("VIP contested")
         .text_format("{{vip}} has two claimants")

@@ -91,6 +91,10 @@ def timeline_of(
         # With colours by threshold, Grafana 9 would show the thresholds' names instead of the words.
         panel.color_scheme(build.FieldColor().mode(dashboard.FieldColorModeId.FIXED).fixed_color(GREY))
         .with_target(_over_time(query))
+        # It loses nothing but answers without series, of which Grafana would say that they have no time field.
+        .with_transformation(
+            dashboard.DataTransformerConfig("filterFieldsByName", options={"include": {"pattern": ".*"}})
+        )
         .merge_values(True)
         .show_value(choices.VisibilityMode.AUTO)
         .row_height(0.85)

@@ -66,8 +66,10 @@ def _properties(column: Column) -> list[dashboard.DynamicConfigValue]:
     if column.width is not None:
         values["custom.width"] = column.width
     values["custom.align"] = "left"
-    if column.unit:
-        values["unit"] = column.unit
+    # A label that looks like a number must not be written as one.
+    unit = column.unit or ("" if column.field.startswith("Value") else "string")
+    if unit:
+        values["unit"] = unit
     if column.decimals is not None:
         values["decimals"] = column.decimals
     if column.words:

@@ -21,6 +21,7 @@ NAMES = ("vip-overview", "vip-detail")
 FILLED = {
     "$__rate_interval": "5m",
     "$__range": "1h",
+    "${__from}": "1700000000000",
     "$job": ".+",
     "$instance": ".+",
     "$vip": ".+",

@@ -53,13 +53,13 @@ def test_the_variables(name) -> None:
     assert [each["name"] for each in variables] == ["datasource", "job", "instance", "vip"]
     assert [each["label"] for each in variables] == ["Data source", "Job", "Instance", "VIP"]
     assert (source["type"], source["query"]) == ("datasource", "prometheus")
-    assert job["query"] == "label_values(vip_exporter_build_info, job)"
-    assert instance["query"] == 'label_values(vip_exporter_build_info{job=~"$job"}, instance)'
-    assert vip["query"] == 'label_values(vip_info{job=~"$job", instance=~"$instance"}, vip)'
+    assert job["definition"] == "label_values(vip_exporter_build_info, job)"
+    assert instance["definition"] == 'label_values(vip_exporter_build_info{job=~"$job"}, instance)'
+    assert vip["definition"] == 'label_values(vip_info{job=~"$job", instance=~"$instance"}, vip)'
     for each in (job, instance, vip):
         assert each["type"] == "query"
         assert each["datasource"] == SOURCE
-        assert each["definition"] == each["query"]
+        assert each["query"] == {"query": each["definition"], "refId": "PrometheusVariableQueryEditor-VariableQuery"}
         assert (each["refresh"], each["sort"]) == (2, 1)
     many = [job, instance] if name == DETAIL else [job, instance, vip]
     for each in many:
@@ -138,6 +138,21 @@ def test_overrides_meet_a_field(name, panel) -> None:
     for each in panel.get("transformations", []):
         shown |= set(each["options"].get("renameByName", {}).values())
     assert {override["matcher"]["options"] for override in panel["fieldConfig"]["overrides"]} <= shown
+
+
+@each_panel
+def test_labels_are_not_taken_for_numbers(name, panel) -> None:
+    """Grafana would write the version 1.10 as 1.1."""
+    if panel["type"] == "table":
+        titles = panel["transformations"][-1]["options"]["renameByName"]
+        units = {
+            override["matcher"]["options"]: each["value"]
+            for override in panel["fieldConfig"]["overrides"]
+            for each in override["properties"]
+            if each["id"] == "unit"
+        }
+        labels = {title for field, title in titles.items() if not field.startswith("Value")}
+        assert {units.get(title) for title in labels} == {"string"}
 
 
 @each_panel
@@ -241,5 +256,5 @@ def test_the_annotations(name) -> None:
 
 def test_no_variable_is_forgotten() -> None:
     """What the other tests put in place of variables is all that is used."""
-    used = {each for asked in queries() for each in re.findall(r"\$(?!1\b)\w+", asked.expr)}
+    used = {each for asked in queries() for each in re.findall(r"\$(?!1\b)(?:\w+|\{\w+\})", asked.expr)}
     assert used == set(FILLED)

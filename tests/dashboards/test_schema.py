@@ -41,7 +41,11 @@ PROPERTIES: dict[str, Model | type] = {
 }
 """What an override may set. The models take its value as it is."""
 
-TRANSFORMATIONS = {"merge": set(), "organize": {"excludeByName", "indexByName", "renameByName"}}
+TRANSFORMATIONS = {
+    "merge": set(),
+    "organize": {"excludeByName", "indexByName", "renameByName"},
+    "filterFieldsByName": {"include"},
+}
 """Those that Grafana 9.1 has and that are needed here, with their options."""
 
 
@@ -52,6 +56,7 @@ def misfits(page: dict[str, Any]) -> list[str]:
             *_lost(page, _again(dashboard.Dashboard.from_json(deepcopy(page))), ""),
             *_misfit_links(page),
             *_misfit_transformations(page),
+            *_misfit_variables(page),
             *_misfit_properties(page),
             *_misfit_mappings(page),
         ]
@@ -88,8 +93,18 @@ def _misfit_transformations(page: dict[str, Any]) -> Iterator[str]:
             yield from _lost(each, _again(dashboard.DataTransformerConfig.from_json(each)), where)
             if set(each["options"]) != TRANSFORMATIONS[each["id"]]:
                 yield f"{where}: options of {each['id']}"
-            for fields in each["options"].values():
-                yield from (f"{where}: no column {field}" for field in fields if field not in columns(panel))
+            if each["id"] == "organize":
+                for fields in each["options"].values():
+                    yield from (f"{where}: no column {field}" for field in fields if field not in columns(panel))
+            if each["id"] == "filterFieldsByName" and each["options"]["include"] != {"pattern": ".*"}:
+                yield f"{where}: loses fields"
+
+
+def _misfit_variables(page: dict[str, Any]) -> Iterator[str]:
+    """The models take anything for the query of a variable."""
+    for variable in page["templating"]["list"]:
+        if variable["type"] == "query" and set(variable["query"]) != {"query", "refId"}:
+            yield f"variable {variable['name']}: query"
 
 
 def columns(panel: dict[str, Any]) -> set[str]:

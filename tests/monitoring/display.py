@@ -26,6 +26,7 @@ COLOURS = {
 PALETTE = [
     COLOURS[name] for name in ("green", "yellow", "blue", "orange", "red", "purple", "light-blue", "light-green")
 ]
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
 _RATES = {"cps": "c/s", "ops": "ops/s", "pps": "p/s", "reqps": "req/s", "eps": "evt/s"}
 
 
@@ -71,9 +72,10 @@ def text_of(column: Field, value: Any, *, now: float) -> str:
     """A value without regard to mappings."""
     if value is None or value == "":
         return str(column.config.get("noValue") or ("" if column.kind == STRING else "-"))
-    if isinstance(value, str):
-        return value
     unit = str(column.config.get("unit") or "")
+    if isinstance(value, str):
+        number = _NUMBER.fullmatch(value) if unit not in ("", "string") else None  # Grafana takes it for one
+        return value if number is None else unit_text(unit, float(value), column.config.get("decimals"), now=now)
     if column.kind == TIME and not unit:
         unit = "dateTimeAsIso"
     return unit_text(unit, float(value), column.config.get("decimals"), now=now)

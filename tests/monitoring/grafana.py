@@ -239,6 +239,8 @@ def substituted(text: str, view: View, *, step: float = SCRAPE_SECONDS) -> str:
         "__range": f"{view.seconds:.0f}s",
         "__range_s": f"{view.seconds:.0f}",
         "__range_ms": f"{1000 * view.seconds:.0f}",
+        "__from": f"{1000 * view.start:.0f}",
+        "__to": f"{1000 * view.end:.0f}",
     }
 
     def value(match: re.Match[str]) -> str:

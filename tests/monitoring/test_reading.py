@@ -87,6 +87,13 @@ def test_an_empty_label_may_have_a_word() -> None:
     assert shown(Field("mac", STRING, [], config=empty), "", now=NOW).text == "not known"
 
 
+def test_a_label_that_looks_like_a_number_is_taken_for_one() -> None:
+    version = {unit: Field("version", STRING, [], config={"unit": unit}) for unit in ("short", "string")}
+    assert shown(version["short"], "1.0", now=NOW).text == "1"
+    assert shown(version["string"], "1.0", now=NOW).text == "1.0"
+    assert shown(version["short"], "node-1", now=NOW).text == "node-1"
+
+
 def test_an_unknown_unit_is_refused() -> None:
     with pytest.raises(UnsupportedError):
         unit_text("furlongs", 1, None, now=NOW)
