@@ -1,0 +1,86 @@
+"""Descriptions as they are to be read, where several tests expect the same."""
+
+from __future__ import annotations
+
+from tests.alerts.fleet import GRACE, MACS, VIP
+from tests.alerts.scenario import Story
+from tests.alerts.timeline import minutes
+
+
+def by_source(
+    *,
+    wire: str | None,
+    lease: str | None = None,
+    annotation: str | None = None,
+    local: str | None = None,
+    observers: int = 3,
+) -> str:
+    """Who holds it, by source: a line for each that names somebody. Only the holder's own observer has it bound."""
+    found = [
+        f"- {name}: {node} (observers: {observers})"
+        for name, node in (("annotation", annotation), ("lease", lease))
+        if node
+    ]
+    found += [f"- local: {local} (observers: 1)"] if local else []
+    found += [f"- wire: {wire} at {MACS[wire]} (observers: {observers})"] if wire else []
+    return "\n".join(found)
+
+
+def all_agree(holder: str, *, observers: int = 3) -> str:
+    return by_source(wire=holder, lease=holder, annotation=holder, local=holder, observers=observers)
+
+
+def clock(second: int) -> str:
+    """As Prometheus prints a time."""
+    return f"1970-01-01 {second // 3600:02}:{second // 60 % 60:02}:{second % 60:02} +0000 UTC"
+
+
+def moved(
+    story: Story,
+    at: int,
+    origin: str,
+    target: str,
+    *,
+    holder: str | None = None,
+    vip: str = VIP,
+    observers: int = 3,
+    wires: str = "",
+    since: int | None = None,
+    until: int | None = None,
+) -> Story:
+    """VIPMoved, from when the move is settled to ten minutes after it. All sources name the same holder, the target.
+
+    Args:
+        wires: what the wire says instead.
+    """
+    holder = holder or target
+    if wires:
+        wires = f"{by_source(wire=None, lease=holder, annotation=holder, local=holder, observers=observers)}\n{wires}"
+    return story.fires(
+        "VIPMoved",
+        since=at + GRACE if since is None else since,
+        until=at + minutes(10) if until is None else until,
+        vip=vip,
+        from_=origin,
+        to=target,
+        description=(
+            f"VIP {vip} moved from {origin} to {target}, {clock(at)}.\n"
+            "Where a provider routes it by hand (a floating IP), it has to be moved there now. By source:\n"
+            f"{wires or all_agree(holder, observers=observers)}"
+        ),
+    )
+
+
+def not_heard(story: Story, observer: str, since: int, until: int | None, sources: str) -> Story:
+    return story.fires(
+        "VIPNotHeardOnNode",
+        since=since,
+        until=until,
+        vip=VIP,
+        observer=observer,
+        requirement="heard_here",
+        description=(
+            f"VIP 192.0.2.100 is announced, but {observer} does not hear it: its segment does not carry the "
+            f"announcements.\n{sources}"
+        ),
+    )
