@@ -8,23 +8,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from tests.debian import program
+
 ROOT = Path(__file__).parent.parent.parent
 RULES = ROOT / "alerts" / "rules.yaml"
-PROGRAMS = ROOT / "build" / "debian" / "usr" / "bin"
-"""Where `make test` unpacks Debian's Prometheus and Alertmanager."""
 LINES = 60
 """Of a failure: the first moments tell what the later ones repeat."""
-
-
-def program(name: str) -> Path:
-    """Where the program is.
-
-    Raises:
-        AssertionError: it is missing. Nothing is skipped for want of it.
-    """
-    path = PROGRAMS / name
-    assert path.exists(), f"{path} is missing: `make test` unpacks it"
-    return path
 
 
 def run(name: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:

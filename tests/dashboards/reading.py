@@ -13,8 +13,6 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 FOLDER = ROOT / "dashboards"
-PROMTOOL = ROOT / "build" / "debian" / "usr" / "bin" / "promtool"
-"""Where `make test` unpacks Debian's prometheus."""
 
 NAMES = ("vip-overview", "vip-detail")
 

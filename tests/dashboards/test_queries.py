@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from dashboards import queries as promql
-from tests.dashboards.reading import PROMTOOL, filled, queries
+from tests.dashboards.reading import filled, queries
+from tests.debian import program
 
 VIP = 'vip="192.0.2.100"'
 OF_VIP = f"{{{VIP}}}"
@@ -24,7 +25,9 @@ Series = Mapping[str, str | float]
 def promtool(tmp_path, *command: str, content: Any) -> subprocess.CompletedProcess[str]:
     path = tmp_path / "file.yaml"
     path.write_text(yaml.safe_dump(content, allow_unicode=True))
-    return subprocess.run([PROMTOOL, *command, path], text=True, capture_output=True, timeout=60, check=False)
+    return subprocess.run(
+        [program("promtool"), *command, path], text=True, capture_output=True, timeout=60, check=False
+    )
 
 
 def checked(tmp_path, *exprs: str) -> subprocess.CompletedProcess[str]:

@@ -12,9 +12,9 @@ from urllib.request import Request
 import yaml
 
 from exporter.lab.network import inside
+from tests.debian import UNPACKED, program
 from tests.monitoring.process import READY_SECONDS, Server, ServerError, fetch, wait_until
 
-PROGRAMS = Path(__file__).parent.parent.parent / "build" / "debian" / "usr" / "bin"
 JOB = "vip-exporter"
 
 
@@ -59,7 +59,7 @@ class Prometheus(Server):
         config = self.directory / "prometheus.yaml"
         config.write_text(yaml.safe_dump(self._config()), encoding="utf-8")
         return [
-            str(PROGRAMS / "prometheus"),
+            str(program("prometheus")),
             f"--config.file={config}",
             f"--storage.tsdb.path={self.directory / 'data'}",
             f"--web.listen-address=127.0.0.1:{self.port}",
@@ -150,8 +150,8 @@ class Alertmanager(Server):
     def command(self) -> list[str]:
         return [
             # Debian's looks for its templates there. What `ip netns exec` runs has mounts of its own.
-            *("sh", "-c", 'mount --bind "$0" /usr/share && exec "$@"', str(PROGRAMS.parent / "share")),
-            str(PROGRAMS / "prometheus-alertmanager"),
+            *("sh", "-c", 'mount --bind "$0" /usr/share && exec "$@"', str(UNPACKED / "usr" / "share")),
+            str(program("prometheus-alertmanager")),
             f"--config.file={self._config}",
             f"--storage.path={self.directory / 'data'}",
             f"--web.listen-address={self.address}",
