@@ -16,7 +16,7 @@ RUNBOOKS = "https://github.com/vip-exporter/vip-exporter/blob/main/docs/runbooks
 SOURCE = common.DataSourceRef(type_val="prometheus", uid="${datasource}")
 
 GREEN, YELLOW, ORANGE, RED, BLUE = "green", "yellow", "orange", "red", "blue"
-GREY, BLUE = "#8e8e8e", "blue"
+GREY = "#8e8e8e"
 
 Words = Mapping[str, tuple[str, str]]
 """What a value means: its word and its colour."""
