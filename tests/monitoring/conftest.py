@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.observers import ALL, VIP, observers
-from tests.monitoring.grafana import View
+from tests.monitoring.grafana.seen import DASHBOARDS, Pictures, look
+from tests.monitoring.grafana.view import View
 from tests.monitoring.management import management, target
 from tests.monitoring.scaled import ALERTMANAGER, RULES, quick_alertmanager, scaled_rules
 from tests.monitoring.scenarios import RELIST, STALE, play
-from tests.monitoring.seen import DASHBOARDS, Pictures, look
 from tests.monitoring.servers import Alertmanager, Prometheus
 from tests.monitoring.stage import Move, Scenario, Span, Stage
 from tests.monitoring.webhook import Webhook

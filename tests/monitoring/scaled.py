@@ -25,12 +25,12 @@ _UNITS = {"s": 1, "m": 60, "h": 3600}
 def scaled_rules(text: str, factor: int = FACTOR) -> str:
     """The rules with shorter times, by nothing but text replacement.
 
-    Divided by the factor are: windows (`[15m]`), waiting times (`for: 3m`), and numbers that are subtracted from the
-    present (`time() - 600`). Not divided are what the exporter measures in real seconds (`> 30` of a handover), how
-    far apart observers may tell of the same move (`- 10`), and thresholds that count.
+    Divided by the factor are: windows (`[15m]`), offsets (`offset 3m`), waiting times (`for: 3m`), and numbers that are
+    subtracted from the present (`time() - 600`). Not divided are what the exporter measures in real seconds (`> 30`
+    of a handover), how far apart observers may tell of the same move (`- 10`), and thresholds that count.
 
     Raises:
-        ValueError: a time would not be whole seconds any more.
+        ValueError: a time would not be whole seconds any more, or stands where none is looked for.
     """
 
     def short(number: str, unit: str = "s") -> int:
@@ -40,7 +40,10 @@ def scaled_rules(text: str, factor: int = FACTOR) -> str:
         return seconds
 
     text = re.sub(r"\[(\d+)([smh])\]", lambda match: f"[{short(*match.groups())}s]", text)
+    text = re.sub(r"\boffset (\d+)([smh])\b", lambda match: f"offset {short(*match.groups())}s", text)
     text = re.sub(r"\bfor: (\d+)([smh])\b", lambda match: f"for: {short(*match.groups())}s", text)
+    if left := re.findall(r"\b\d+[mh]\b", text):
+        raise ValueError(f"not divided: {left}")
     return re.sub(r"\btime\(\) - (\d+)\b", lambda match: f"time() - {short(match[1])}", text)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 from urllib.request import Request
 
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from exporter.lab.network import inside
 from tests.debian import UNPACKED, program
@@ -113,10 +114,17 @@ class Prometheus(Server):
         groups = self.get("/api/v1/rules")["data"]["groups"]
         return [rule for group in groups for rule in group["rules"]]
 
-    def alerts(self) -> list[dict[str, Any]]:
-        """Those that are pending or firing now."""
-        found: list[dict[str, Any]] = self.get("/api/v1/alerts")["data"]["alerts"]
-        return found
+    def evaluations(self) -> tuple[float, float]:
+        """How many of rules there have been since it started, and how many of them failed."""
+        status, page = inside(self.namespace, lambda: fetch(f"{self.url}/metrics"))
+        if status != 200:
+            raise ServerError(f"/metrics: {status}\n{self.last_words()}")
+        samples = [sample for family in text_string_to_metric_families(page.decode()) for sample in family.samples]
+        names = ("prometheus_rule_evaluations_total", "prometheus_rule_evaluation_failures_total")
+        every, failed = ([sample.value for sample in samples if sample.name == name] for name in names)
+        if not every or len(every) != len(failed):
+            raise ServerError(f"{names} of {len(every)} and {len(failed)} groups")
+        return sum(every), sum(failed)
 
     def _ask(self, path: str, parameters: Sequence[tuple[str, str]]) -> Answer:
         answer = self.get(path, parameters)

@@ -4,13 +4,14 @@ without a reason, and what they show is what happened."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import pytest
 
 from tests.e2e.observers import ALL, VIP
-from tests.monitoring import report
 from tests.monitoring.conftest import Played
-from tests.monitoring.seen import DASHBOARDS, UIDS, Pictures, look
+from tests.monitoring.grafana import report
+from tests.monitoring.grafana.seen import DASHBOARDS, UIDS, Pictures, look
 from tests.monitoring.servers import JOB
 from tests.monitoring.stage import Scenario
 
@@ -113,9 +114,7 @@ def test_one_observer_can_be_chosen(played: Played, uid: str) -> None:
     """With one instance chosen, no query fails, and the table of observers has that one only."""
     view = played.view(Scenario.SPLIT_BRAIN)
     # As Grafana writes a chosen value into a query.
-    chosen = type(view)(
-        view.prometheus, view.start, view.end, {**view.variables, "instance": r"192\\.0\\.2\\.11:10150"}
-    )
+    chosen = replace(view, variables={**view.variables, "instance": r"192\\.0\\.2\\.11:10150"})
     one = look(DASHBOARDS[uid], Scenario.SPLIT_BRAIN, chosen)
     assert [complaint for data in one.data.values() for complaint in data.complaints] == []
     table = "Observers" if uid == "vip-overview" else "Exporters"

@@ -9,9 +9,10 @@ import pytest
 
 from exporter.lab.network import mac_of
 from tests.e2e.observers import ALL, VIP
+from tests.monitoring.actions import BLIND, FLAPS
 from tests.monitoring.conftest import Played
-from tests.monitoring.scenarios import BLIND, FLAPS, STALE
-from tests.monitoring.seen import Pictures, Seen
+from tests.monitoring.grafana.seen import Pictures, Seen
+from tests.monitoring.scenarios import STALE
 from tests.monitoring.stage import STRANGER, Scenario, Span
 
 pytestmark = pytest.mark.timeout(600)

@@ -26,7 +26,6 @@ class Field:
     kind: str
     values: list[Any]
     labels: Mapping[str, str] = field(default_factory=dict)
-    ref: str = ""
     legend: str = ""
     """What the data source calls the series; empty for a column of a table."""
     config: dict[str, Any] = field(default_factory=dict)
@@ -37,14 +36,13 @@ class Field:
         return str(self.config.get("displayName") or self.legend or self.name)
 
     def with_values(self, values: list[Any]) -> Field:
-        return Field(self.name, self.kind, values, self.labels, self.ref, self.legend, self.config)
+        return Field(self.name, self.kind, values, self.labels, self.legend, self.config)
 
 
 @dataclass(slots=True)
 class Frame:
     """Fields of the same length."""
 
-    ref: str
     fields: list[Field]
 
     def __len__(self) -> int:
@@ -57,7 +55,7 @@ class Frame:
         return [{column.title: column.values[index] for column in self.fields} for index in range(len(self))]
 
 
-def series_frames(ref: str, result: Sequence[Mapping[str, Any]], legend: str, step: float | None) -> list[Frame]:
+def series_frames(result: Sequence[Mapping[str, Any]], legend: str, step: float | None) -> list[Frame]:
     """A frame for each series. Where a range has no sample Grafana draws a gap: there is a None."""
     frames = []
     for series in result:
@@ -65,27 +63,25 @@ def series_frames(ref: str, result: Sequence[Mapping[str, Any]], legend: str, st
         times, values = _with_gaps([(float(at), _number(value)) for at, value in samples], step)
         labels = series["metric"]
         text = legend_text(legend, labels)
-        frames.append(
-            Frame(ref, [Field("Time", TIME, times, ref=ref), Field("Value", NUMBER, values, labels, ref, text)])
-        )
+        frames.append(Frame([Field("Time", TIME, times), Field("Value", NUMBER, values, labels, text)]))
     return frames
 
 
-def table_frame(ref: str, result: Sequence[Mapping[str, Any]], value_name: str) -> Frame:
+def table_frame(result: Sequence[Mapping[str, Any]], value_name: str) -> Frame:
     """One frame for all series: time, labels in alphabetical order, value."""
     samples = [
         (series["metric"], at, value) for series in result for at, value in series.get("values") or [series["value"]]
     ]
     names = sorted({name for labels, _, _ in samples for name in labels})
-    columns = [Field("Time", TIME, [1000 * float(at) for _, at, _ in samples], ref=ref)]
-    columns += [Field(name, STRING, [labels.get(name, "") for labels, _, _ in samples], ref=ref) for name in names]
-    columns.append(Field(value_name, NUMBER, [_number(value) for _, _, value in samples], ref=ref))
-    return Frame(ref, columns)
+    columns = [Field("Time", TIME, [1000 * float(at) for _, at, _ in samples])]
+    columns += [Field(name, STRING, [labels.get(name, "") for labels, _, _ in samples]) for name in names]
+    columns.append(Field(value_name, NUMBER, [_number(value) for _, _, value in samples]))
+    return Frame(columns)
 
 
 def legend_text(legend: str, labels: Mapping[str, str]) -> str:
     """A legend format filled in; without one, what Grafana makes of the labels."""
-    if legend in ("", "__auto"):
+    if not legend:
         name = labels.get("__name__", "")
         rest = ", ".join(f'{key}="{value}"' for key, value in sorted(labels.items()) if key != "__name__")
         return f"{name}{{{rest}}}" if rest or not name else name
@@ -95,16 +91,12 @@ def legend_text(legend: str, labels: Mapping[str, str]) -> str:
 def transformed(frames: list[Frame], transformations: Sequence[Mapping[str, Any]]) -> list[Frame]:
     """The frames after all transformations, in order."""
     for transformation in transformations:
-        if transformation.get("disabled"):
-            continue
-        options = transformation.get("options") or {}
+        options = transformation["options"]
         match transformation["id"]:
             case "merge":
                 frames = _merged(frames)
             case "organize":
                 frames = [_organized(frame, options) for frame in frames]
-            case "sortBy":
-                frames = [_sorted(frame, options) for frame in frames]
             case "filterFieldsByName":
                 frames = [_filtered(frame, options) for frame in frames]
             case other:
@@ -136,43 +128,26 @@ def _merged(frames: list[Frame]) -> list[Frame]:
             else:
                 merged.append(row)
     fields = [column.with_values([row.get(title) for row in merged]) for title, column in columns.items()]
-    return [Frame("", fields)]
+    return [Frame(fields)]
 
 
 def _organized(frame: Frame, options: Mapping[str, Any]) -> Frame:
-    excluded = {name for name, hidden in (options.get("excludeByName") or {}).items() if hidden}
-    order = options.get("indexByName") or {}
-    names = options.get("renameByName") or {}
+    excluded = {name for name, hidden in options["excludeByName"].items() if hidden}
+    order, names = options["indexByName"], options["renameByName"]
     kept = [column for column in frame.fields if column.title not in excluded]
     kept.sort(key=lambda column: order.get(column.title, math.inf))
     for column in kept:
         if names.get(column.title):
             column.config = {**column.config, "displayName": names[column.title]}
-    return Frame(frame.ref, kept)
-
-
-def _sorted(frame: Frame, options: Mapping[str, Any]) -> Frame:
-    order = list(range(len(frame)))
-    for rule in reversed(options.get("sort") or []):
-        column = frame.named(rule["field"])
-        if column is not None:
-            order.sort(key=lambda index: _sortable(column.values[index]), reverse=bool(rule.get("desc")))
-    return Frame(frame.ref, [column.with_values([column.values[index] for index in order]) for column in frame.fields])
+    return Frame(kept)
 
 
 def _filtered(frame: Frame, options: Mapping[str, Any]) -> Frame:
-    include = options.get("include") or {}
-    if options.get("exclude") or set(include) - {"names", "pattern"}:
+    """By a pattern of names to keep, not by names."""
+    if options.keys() != {"include"} or options["include"].keys() != {"pattern"}:
         raise UnsupportedError(f"filterFieldsByName {options}")
-    names, pattern = include.get("names") or [], include.get("pattern")
-    kept = [
-        column for column in frame.fields if column.title in names or (pattern and re.search(pattern, column.title))
-    ]
-    return Frame(frame.ref, kept)
-
-
-def _sortable(value: Any) -> tuple[int, Any]:
-    return (0, "") if value is None else (1, value) if isinstance(value, str) else (1, float(value))
+    pattern = options["include"]["pattern"]
+    return Frame([column for column in frame.fields if re.search(pattern, column.title)])
 
 
 def _number(text: str) -> float | None:

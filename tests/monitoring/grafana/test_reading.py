@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import pytest
 
-from tests.monitoring.annotations import marks
-from tests.monitoring.display import shown, unit_text
-from tests.monitoring.frames import NUMBER, STRING, Field, Frame, UnsupportedError, table_frame, transformed
-from tests.monitoring.grafana import View, substituted
+from tests.monitoring.grafana.annotations import marks
+from tests.monitoring.grafana.display import configured, shown, unit_text
+from tests.monitoring.grafana.frames import NUMBER, STRING, Field, Frame, UnsupportedError, table_frame, transformed
+from tests.monitoring.grafana.view import View, substituted
 
 NOW = 1_700_000_000.0
 
 
 def test_variables_are_filled_in_and_others_refused() -> None:
     view = View(None, NOW - 600, NOW, {"job": "a|b"})
-    assert substituted('x{job=~"$job"}[$__rate_interval] $__range_s ${job:regex}', view) == 'x{job=~"a|b"}[4s] 600 a|b'
+    assert substituted('x{job=~"$job"}[$__rate_interval] [$__range]', view) == 'x{job=~"a|b"}[4s] [600s]'
+    assert substituted("x > ${__from}", view) == f"x > {1000 * (NOW - 600):.0f}"
     assert substituted("rate(x[$__rate_interval])", view, step=300) == "rate(x[301s])"
     assert substituted('label_replace(x, "a", "$1", "b", "(.*)")', view) == 'label_replace(x, "a", "$1", "b", "(.*)")'
-    with pytest.raises(UnsupportedError):
-        substituted("x{vip=$vip}", view)
+    for unknown in ("$vip", "${vip}", "${job:regex}", "$__interval"):
+        with pytest.raises(UnsupportedError):
+            substituted(f"x{{vip={unknown}}}", view)
 
 
-def _table(ref: str, column: str, **values: float) -> Frame:
+def _table(column: str, **values: float) -> Frame:
     result = [{"metric": {"vip": vip}, "value": [NOW, str(value)]} for vip, value in values.items()]
-    return table_frame(ref, result, column)
+    return table_frame(result, column)
 
 
 def test_tables_are_merged_by_what_they_share() -> None:
     (frame,) = transformed(
-        [_table("A", "Value #A", one=1, two=2), _table("B", "Value #B", two=20)],
+        [_table("Value #A", one=1, two=2), _table("Value #B", two=20)],
         [
             {"id": "merge", "options": {}},
             {
@@ -39,16 +41,23 @@ def test_tables_are_merged_by_what_they_share() -> None:
                     "renameByName": {"Value #A": "first"},
                 },
             },
-            {"id": "sortBy", "options": {"sort": [{"field": "first", "desc": True}]}},
         ],
     )
     assert [column.title for column in frame.fields] == ["Value #B", "vip", "first"]
     assert frame.rows() == [
-        {"Value #B": 20, "vip": "two", "first": 2},
         {"Value #B": None, "vip": "one", "first": 1},
+        {"Value #B": 20, "vip": "two", "first": 2},
     ]
     with pytest.raises(UnsupportedError):
-        transformed([frame], [{"id": "calculateField"}])
+        transformed([frame], [{"id": "calculateField", "options": {}}])
+
+
+def test_columns_are_kept_by_a_pattern_only() -> None:
+    table = _table("Value", one=1)
+    (frame,) = transformed([table], [{"id": "filterFieldsByName", "options": {"include": {"pattern": "^v"}}}])
+    assert [column.title for column in frame.fields] == ["vip"]
+    with pytest.raises(UnsupportedError):
+        transformed([table], [{"id": "filterFieldsByName", "options": {"include": {"names": ["vip"]}}}])
 
 
 @pytest.mark.parametrize(
@@ -57,10 +66,10 @@ def test_tables_are_merged_by_what_they_share() -> None:
         ({"mappings": [{"type": "value", "options": {"1": {"text": "up", "color": "green"}}}]}, 1.0, "up", "#73bf69"),
         ({"noValue": "none", "mappings": []}, None, "none", "#73bf69"),
         (
-            {"mappings": [{"type": "special", "options": {"match": "null+nan", "result": {"text": "never"}}}]},
+            {"mappings": [{"type": "special", "options": {"match": "null", "result": {"text": "-", "color": "red"}}}]},
             None,
-            "never",
-            "#73bf69",
+            "-",
+            "#f2495c",
         ),
         (
             {
@@ -83,7 +92,11 @@ def test_a_value_as_it_appears(config: dict, value: float | None, text: str, col
 
 
 def test_an_empty_label_may_have_a_word() -> None:
-    empty = {"mappings": [{"type": "special", "options": {"match": "empty", "result": {"text": "not known"}}}]}
+    empty = {
+        "mappings": [
+            {"type": "special", "options": {"match": "empty", "result": {"text": "not known", "color": "text"}}}
+        ]
+    }
     assert shown(Field("mac", STRING, [], config=empty), "", now=NOW).text == "not known"
 
 
@@ -94,13 +107,20 @@ def test_a_label_that_looks_like_a_number_is_taken_for_one() -> None:
     assert shown(version["short"], "node-1", now=NOW).text == "node-1"
 
 
-def test_an_unknown_unit_is_refused() -> None:
+def test_what_is_not_interpreted_is_refused() -> None:
     with pytest.raises(UnsupportedError):
         unit_text("furlongs", 1, None, now=NOW)
+    for kind, options in (("range", {"from": 0, "to": 2, "result": {}}), ("special", {"match": "nan", "result": {}})):
+        with pytest.raises(UnsupportedError):
+            shown(Field("Value", NUMBER, [], config={"mappings": [{"type": kind, "options": options}]}), 1, now=NOW)
+    override = {"matcher": {"id": "byType", "options": "number"}, "properties": []}
+    with pytest.raises(UnsupportedError):
+        configured([_table("Value", one=1)], {"defaults": {}, "overrides": [override]})
 
 
 def test_marks_stand_at_the_value_or_last_as_long_as_it_is_above_0() -> None:
-    look = {"name": "n", "iconColor": "red", "textFormat": "{{from}} to {{to}}", "tagKeys": "from"}
+    look = {"name": "n", "iconColor": "red", "titleFormat": "moved", "textFormat": "{{from}} to {{to}}"}
+    look |= {"tagKeys": "from"}
     labels = {"from": "a", "to": "b"}
     by_value = {"metric": labels, "values": [[NOW, str(1000 * (NOW - 9))], [NOW + 15, str(1000 * (NOW - 9))]]}
     (mark,) = marks(look | {"useValueForTime": True}, by_value, 15)

@@ -7,11 +7,11 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.monitoring.draw import draw
-from tests.monitoring.seen import Seen
+from tests.monitoring.grafana.draw import draw
+from tests.monitoring.grafana.seen import Seen
 from tests.monitoring.stage import Scenario
 
-REPORT = Path(__file__).parent.parent.parent / "build" / "dashboards"
+REPORT = Path(__file__).parents[3] / "build" / "dashboards"
 
 _PAGE = """<!doctype html>
 <meta charset="utf-8">

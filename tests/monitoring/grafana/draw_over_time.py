@@ -10,11 +10,12 @@ from typing import Any
 
 from matplotlib.ticker import MaxNLocator
 
-from tests.monitoring.annotations import Annotation
-from tests.monitoring.canvas import BACKGROUND, FAINT, GRID, TEXT, Box, Canvas, cut
-from tests.monitoring.display import colour_of, shown, unit_text
-from tests.monitoring.frames import TIME, Field, Frame
-from tests.monitoring.grafana import Panel, PanelData, View
+from tests.monitoring.grafana.annotations import Annotation
+from tests.monitoring.grafana.canvas import BACKGROUND, FAINT, GRID, TEXT, Box, Canvas, cut
+from tests.monitoring.grafana.display import colour_of, shown, unit_text
+from tests.monitoring.grafana.frames import TIME, Field, Frame
+from tests.monitoring.grafana.reading import Panel, PanelData
+from tests.monitoring.grafana.view import View
 
 
 def _series(frames: Sequence[Frame]) -> list[tuple[list[float], Field]]:
@@ -43,7 +44,7 @@ def _clock(canvas: Canvas, box: Box, view: View) -> None:
 def _mark(canvas: Canvas, box: Box, view: View, marks: Sequence[Annotation]) -> None:
     across = _across(box, view)
     for mark in marks:
-        colour = "#00d3ff" if mark.colour.startswith("rgba") else colour_of(mark.colour)
+        colour = colour_of(mark.colour)
         start, end = across(1000 * mark.start), across(1000 * mark.end)
         if end > start:
             canvas.box(Box(start, box.y, end - start, box.height), colour, alpha=0.12, layer=2.5)
@@ -124,19 +125,19 @@ def graph(canvas: Canvas, panel: Panel, box: Box, data: PanelData, view: View, m
 def _scale(
     series: Sequence[tuple[list[float], Field]], config: Mapping[str, Any], *, stacked: bool
 ) -> tuple[float, float, list[float]]:
-    """From where to where the values' axis goes, and its ticks. Hard limits cut values off, soft ones do not."""
+    """From where to where the values' axis goes, and its ticks. A hard limit cuts values off, soft ones do not."""
     values = [float(value) for _, column in series for value in column.values if value is not None]
     tops = [max([0.0, *(value for value in column.values if value is not None)]) for _, column in series]
-    high = max([sum(tops) if stacked else max(values), *_given(config, "max", "custom.axisSoftMax")])
-    low = min([min(values), *_given(config, "custom.axisSoftMin")])
+    high = max([sum(tops) if stacked else max(values), *_given(config, "custom.axisSoftMax")])
+    low = min([*values, *_given(config, "custom.axisSoftMin")])
     if config.get("min") is not None:
         low = float(config["min"])
     ticks = [float(tick) for tick in MaxNLocator(4).tick_values(low, high if high > low else low + 1)]
     return (low if config.get("min") is not None else ticks[0]), ticks[-1], ticks
 
 
-def _given(config: Mapping[str, Any], *keys: str) -> list[float]:
-    return [float(config[key]) for key in keys if config.get(key) is not None]
+def _given(config: Mapping[str, Any], key: str) -> list[float]:
+    return [float(config[key])] if config.get(key) is not None else []
 
 
 def _line(

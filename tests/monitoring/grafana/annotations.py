@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from tests.monitoring.frames import legend_text
+from tests.monitoring.grafana.frames import legend_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,14 +35,14 @@ def marks(query: Mapping[str, Any], series: Mapping[str, Any], step: float) -> l
             spans[-1][1] = at
         else:
             spans.append([at, at])
-    keys = [key for key in (query.get("tagKeys") or "").split(",") if key]
+    keys = query["tagKeys"].split(",")
     return [
         Annotation(
             query["name"],
             start,
             end,
-            legend_text(query["titleFormat"], labels) if query.get("titleFormat") else "",
-            legend_text(query["textFormat"], labels) if query.get("textFormat") else "",
+            legend_text(query["titleFormat"], labels),
+            legend_text(query["textFormat"], labels),
             frozenset(labels[key] for key in keys if key in labels),
             query["iconColor"],
         )

@@ -1,6 +1,6 @@
 """What a value looks like: its text and colour by mappings, thresholds and units, as Grafana reckons them.
 
-Only the units that the dashboards use; any other raises.
+Only the units, mappings, matchers and colours that the dashboards use; any other raises.
 """
 
 from __future__ import annotations
@@ -9,25 +9,20 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
-from tests.monitoring.frames import STRING, TIME, Field, Frame, UnsupportedError
+from tests.monitoring.grafana.frames import STRING, TIME, Field, Frame, UnsupportedError
 
 COLOURS = {
-    "green": "#73bf69", "dark-green": "#37872d", "semi-dark-green": "#56a64b", "light-green": "#96d98d",
-    "red": "#f2495c", "dark-red": "#c4162a", "semi-dark-red": "#e02f44", "light-red": "#ff7383",
-    "orange": "#ff9830", "dark-orange": "#fa6400", "semi-dark-orange": "#ff780a", "light-orange": "#ffb357",
-    "yellow": "#fade2a", "dark-yellow": "#e0b400", "semi-dark-yellow": "#f2cc0c", "light-yellow": "#ffee52",
-    "blue": "#5794f2", "dark-blue": "#1f60c4", "semi-dark-blue": "#3274d9", "light-blue": "#8ab8ff",
-    "purple": "#b877d9", "dark-purple": "#8f3bb8", "semi-dark-purple": "#a352cc", "light-purple": "#ca95e5",
-    "text": "#ccccdc", "gray": "#8e8e8e", "transparent": "#00000000",
-}  # fmt: skip
-PALETTE = [
-    COLOURS[name] for name in ("green", "yellow", "blue", "orange", "red", "purple", "light-blue", "light-green")
-]
+    "text": "#ccccdc",
+    "green": "#73bf69",
+    "yellow": "#fade2a",
+    "blue": "#5794f2",
+    "orange": "#ff9830",
+    "red": "#f2495c",
+}
+PALETTE = [*(COLOURS[name] for name in ("green", "yellow", "blue", "orange", "red")), "#b877d9", "#8ab8ff", "#96d98d"]
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.IGNORECASE)
-_RATES = {"cps": "c/s", "ops": "ops/s", "pps": "p/s", "reqps": "req/s", "eps": "evt/s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +31,6 @@ class Shown:
 
     text: str
     colour: str
-    mapped: bool = False
 
 
 def configured(frames: list[Frame], field_config: Mapping[str, Any]) -> list[Frame]:
@@ -63,8 +57,7 @@ def shown(column: Field, value: Any, *, now: float, position: int = 0) -> Shown:
     for mapping in config.get("mappings") or []:
         found = _mapped(mapping, value)
         if found is not None:
-            colour = colour_of(found["color"]) if found.get("color") else _colour(config, value, position)
-            return Shown(str(found.get("text", text_of(column, value, now=now))), colour, mapped=True)
+            return Shown(found["text"], colour_of(found["color"]))
     return Shown(text_of(column, value, now=now), _colour(config, value, position))
 
 
@@ -76,8 +69,8 @@ def text_of(column: Field, value: Any, *, now: float) -> str:
     if isinstance(value, str):
         number = _NUMBER.fullmatch(value) if unit not in ("", "string") else None  # Grafana takes it for one
         return value if number is None else unit_text(unit, float(value), column.config.get("decimals"), now=now)
-    if column.kind == TIME and not unit:
-        unit = "dateTimeAsIso"
+    if column.kind == TIME:
+        raise UnsupportedError(f"a time to be read: {column.title}")
     return unit_text(unit, float(value), column.config.get("decimals"), now=now)
 
 
@@ -89,25 +82,16 @@ def unit_text(unit: str, value: float, decimals: int | None, *, now: float) -> s
     """
     if math.isinf(value):
         return "∞" if value > 0 else "-∞"
-    if unit in ("", "none", "short", "locale"):
+    if unit in ("", "short"):
         if unit == "short" and abs(value) >= 1000:
             return f"{_plain(value / 1000, decimals)} K"
         return _plain(value, decimals)
-    if unit in _RATES:
-        return f"{_plain(value, decimals)} {_RATES[unit]}"
-    if unit == "percentunit":
-        return f"{_plain(100 * value, decimals)}%"
-    if unit in ("s", "dtdurations"):
+    if unit == "pps":
+        return f"{_plain(value, decimals)} p/s"
+    if unit == "s":
         return _duration(value, decimals)
-    if unit == "ms":
-        return _duration(value / 1000, decimals)
-    if unit in ("dateTimeAsIso", "dateTimeAsSystem", "dateTimeAsLocal", "dateTimeAsIsoNoDateIfToday"):
-        pattern = "%H:%M:%S" if unit.endswith("Today") else "%Y-%m-%d %H:%M:%S"
-        return datetime.fromtimestamp(value / 1000, UTC).strftime(pattern)
     if unit == "dateTimeFromNow":
         return _ago(now - value / 1000)
-    if unit.startswith("suffix:"):
-        return f"{_plain(value, decimals)}{unit.removeprefix('suffix:')}"
     raise UnsupportedError(f"unit {unit}")
 
 
@@ -121,8 +105,8 @@ def colour_of(name: str) -> str:
 
 def threshold_colour(config: Mapping[str, Any], value: float) -> str:
     """The colour of the last step that the value reaches."""
-    given = config.get("thresholds") or {"steps": [{"color": "green", "value": None}]}
-    if given.get("mode", "absolute") != "absolute":
+    given = config.get("thresholds") or {"mode": "absolute", "steps": [{"color": "green"}]}
+    if given["mode"] != "absolute":
         raise UnsupportedError(f"thresholds {given}")
     reached = [step for step in given["steps"] if step.get("value") is None or value >= step["value"]]
     return colour_of(reached[-1]["color"])
@@ -133,7 +117,7 @@ def _colour(config: Mapping[str, Any], value: Any, position: int) -> str:
     match colour.get("mode", "thresholds"):
         case "fixed":
             return colour_of(colour["fixedColor"])
-        case "palette-classic" | "palette-classic-by-name":
+        case "palette-classic":
             return PALETTE[position % len(PALETTE)]
         case "thresholds":
             # A text has the base colour.
@@ -147,44 +131,20 @@ def _mapped(mapping: Mapping[str, Any], value: Any) -> Mapping[str, Any] | None:
     options = mapping["options"]
     match mapping["type"]:
         case "value":
-            key = "" if value is None else _plain(value, None) if isinstance(value, (int, float)) else value
-            return options.get(key) if value is not None else None
+            return options.get(_plain(value, None) if isinstance(value, (int, float)) else value)
         case "special":
-            kind = options["match"]
-            empty = value is None or (isinstance(value, float) and math.isnan(value))
-            hits = {"null": value is None, "nan": empty, "null+nan": empty, "empty": value == ""}
-            return options["result"] if hits[kind] else None
-        case "range":
-            low, high = options.get("from"), options.get("to")
-            inside = (
-                isinstance(value, (int, float)) and (low is None or value >= low) and (high is None or value <= high)
-            )
-            return options["result"] if inside else None
-        case "regex":
-            pattern = options["pattern"].strip("/")
-            if not isinstance(value, str) or not re.search(pattern, value):
-                return None
-            result = dict(options["result"])
-            if "text" in result:
-                result["text"] = re.sub(pattern, result["text"].replace("$1", r"\1"), value)
-            return result
+            special = {"null": None, "empty": ""}
+            if options["match"] not in special:
+                raise UnsupportedError(f"mapping {mapping}")
+            return options["result"] if value == special[options["match"]] else None
         case other:
             raise UnsupportedError(f"mapping {other}")
 
 
 def _matches(matcher: Mapping[str, Any], column: Field) -> bool:
-    options = matcher.get("options")
-    match matcher["id"]:
-        case "byName":
-            return column.title == options or (not column.legend and column.name == options)
-        case "byRegexp":
-            return re.search(str(options).strip("/"), column.title) is not None
-        case "byType":
-            return column.kind == options
-        case "byFrameRefID":
-            return column.ref == options
-        case other:
-            raise UnsupportedError(f"matcher {other}")
+    if matcher["id"] != "byName":
+        raise UnsupportedError(f"matcher {matcher}")
+    return matcher["options"] == column.title or (not column.legend and matcher["options"] == column.name)
 
 
 def _flat(defaults: Mapping[str, Any]) -> dict[str, Any]:

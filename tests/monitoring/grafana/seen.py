@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.monitoring.annotations import Annotation
-from tests.monitoring.display import shown, text_of
-from tests.monitoring.grafana import Dashboard, Panel, PanelData, View
+from tests.monitoring.grafana.annotations import Annotation
+from tests.monitoring.grafana.display import shown, text_of
+from tests.monitoring.grafana.reading import Dashboard, Panel, PanelData
+from tests.monitoring.grafana.view import View
 from tests.monitoring.stage import Scenario
 
-FOLDER = Path(__file__).parent.parent.parent / "dashboards"
+FOLDER = Path(__file__).parents[3] / "dashboards"
 DASHBOARDS = {dashboard.uid: dashboard for dashboard in map(Dashboard.load, sorted(FOLDER.glob("*.json")))}
 UIDS = ("vip-detail", "vip-overview")
 

@@ -6,16 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.monitoring.annotations import Annotation
-from tests.monitoring.canvas import BACKGROUND, FAINT, GRID, PANEL, TEXT, Box, Canvas
-from tests.monitoring.display import COLOURS, shown
-from tests.monitoring.draw_over_time import graph, timeline
-from tests.monitoring.frames import UnsupportedError
-from tests.monitoring.grafana import Dashboard, Panel, PanelData, View
+from tests.monitoring.grafana.annotations import Annotation
+from tests.monitoring.grafana.canvas import BACKGROUND, FAINT, GRID, PANEL, TEXT, Box, Canvas
+from tests.monitoring.grafana.display import COLOURS, shown
+from tests.monitoring.grafana.draw_over_time import graph, timeline
+from tests.monitoring.grafana.frames import UnsupportedError
+from tests.monitoring.grafana.reading import Dashboard, Panel, PanelData
+from tests.monitoring.grafana.view import View
 
 WIDTH = 1680
 _LINE, _GAP, _HEAD = 34, 6, 44
 _COLUMN = WIDTH / 24
+_HEADING = "#8ab8ff"
 
 
 def draw(
@@ -109,8 +111,7 @@ def _bars(canvas: Canvas, panel: Panel, box: Box, data: PanelData, view: View, m
 
 def _table(canvas: Canvas, panel: Panel, box: Box, data: PanelData, view: View, marks: Sequence[Annotation]) -> None:
     (frame,) = data.frames
-    columns = [column for column in frame.fields if not column.config.get("custom.hidden")]
-    fixed = {column.title: float(column.config.get("custom.width") or 0) for column in columns}
+    fixed = {column.title: float(column.config.get("custom.width") or 0) for column in frame.fields}
     free = max(0.0, box.width - sum(fixed.values())) / max(1, sum(not width for width in fixed.values()))
     order = list(range(len(frame)))
     for rule in reversed(panel.json["options"].get("sortBy") or []):
@@ -118,21 +119,18 @@ def _table(canvas: Canvas, panel: Panel, box: Box, data: PanelData, view: View, 
         if by is not None:
             order.sort(key=lambda index, by=by: str(by.values[index]), reverse=bool(rule.get("desc")))
     x = box.x
-    for column in columns:
+    for column in frame.fields:
         width = fixed[column.title] or free
-        canvas.text(x + 4, box.y + 8, column.title, size=12, colour=COLOURS["light-blue"], width=width - 6, bold=True)
+        canvas.text(x + 4, box.y + 8, column.title, size=12, colour=_HEADING, width=width - 6, bold=True)
         for place, index in enumerate(order):
             y = box.y + 34 + place * 26
             if y + 10 > box.bottom:
                 canvas.text(box.x + 4, box.bottom, f"… {len(order) - place} more", size=11, colour=FAINT)
                 break
             look = shown(column, column.values[index], now=view.end)
-            mode = column.config.get("custom.displayMode") or (column.config.get("custom.cellOptions") or {}).get(
-                "type", "auto"
-            )
-            cell = Box(x, y - 12, width - 2, 24)
-            if mode.startswith("color-background"):
-                canvas.box(cell, look.colour, layer=2)
+            mode = column.config.get("custom.displayMode")
+            if mode == "color-background-solid":
+                canvas.box(Box(x, y - 12, width - 2, 24), look.colour, layer=2)
                 colour = BACKGROUND
             else:
                 colour = look.colour if mode == "color-text" else TEXT
