@@ -19,7 +19,7 @@ NAMESPACE = "vip-exporter"
 class Kind:
     severity: str
     delay: int
-    """How long it must hold, seconds."""
+    """How long what it tells of must last, seconds: the window of its expression included, where that must be full."""
     summary: str
 
 
@@ -29,7 +29,7 @@ KINDS: Mapping[str, Kind] = {
     "VIPMoved": Kind("info", 60, "A VIP went over to another node."),
     "VIPHandoverSlow": Kind("warning", 60, "A VIP was without an announcement for long while it moved."),
     "VIPObserversDisagree": Kind("critical", 180, "Observers on one segment hear different nodes announce a VIP."),
-    "VIPBoundOnSeveralNodes": Kind("critical", 120, "Several nodes have the same VIP bound."),
+    "VIPBoundOnSeveralNodes": Kind("critical", 240, "Several nodes have the same VIP bound."),
     "VIPSilent": Kind("critical", 180, "A VIP is held, but nobody announces it."),
     "VIPUnheld": Kind("critical", 60, "Nobody holds a VIP."),
     "VIPNotHeardOnNode": Kind("warning", 300, "A node does not hear a VIP that others hear."),

@@ -61,6 +61,7 @@ class Story:
         pods: whether the targets have the labels of pods, and new ones at each start.
         extra: further labels of all targets, such as a cluster's.
         summary: whether the exporters run with --metrics.detail=summary.
+        away: spans of seconds without a scrape.
     """
 
     pods: bool = False
@@ -71,6 +72,7 @@ class Story:
     expectations: list[Expectation] = field(default_factory=list)
     choices: list[Choice] = field(default_factory=list)
     others: list[Story] = field(default_factory=list)
+    away: list[range] = field(default_factory=list)
     end: int = 0
 
     # --- what is told ------------------------------------------------------------------------------------------------
@@ -117,6 +119,11 @@ class Story:
             if until is not None:
                 observer.begin(until)
         return self.watched(until or second)
+
+    def unwatched(self, begin: int, end: int) -> Story:
+        """Prometheus is away, up to but not at the end. Unlike a real one promtool goes on evaluating what it has."""
+        self.away.append(range(begin, end))
+        return self.watched(end)
 
     def watched(self, until: int) -> Story:
         """What happens is looked at to that second, and a while longer."""
@@ -175,10 +182,13 @@ class Story:
         self.choices.append(Choice(frozenset(names.split("|")), since, delay, until))
         return self
 
-    def played(self, interval: int, directory: Path) -> str:
-        """What promtool finds wrong when all alerts of the file are looked at in each evaluation; empty if nothing."""
+    def played(self, interval: int, directory: Path, *, evaluation: int | None = None) -> str:
+        """What promtool finds wrong when all alerts of the file are looked at in each evaluation; empty if nothing.
+
+        These are as far apart as the scrapes, unless something else is said.
+        """
         stories = [self, *self.others]
-        pace = Pace(interval)
+        pace = Pace(interval, evaluation or interval)
         end = max(story.end for story in stories)
         spacing = pace.spacing([pace.phase(observer.phase) for story in stories for observer in story.observers])
         series: dict[str, list[str]] = {}
@@ -190,11 +200,11 @@ class Story:
             [one for story in stories for one in story.expectations],
             [one for story in stories for one in story.choices],
             moments=pace.evaluations(end),
-            interval=interval,
+            interval=max(interval, pace.evaluation),
         )
         return play_rules(
             directory,
-            evaluation_seconds=interval,
+            evaluation_seconds=pace.evaluation,
             spacing_seconds=spacing,
             series=series,
             alerts=alerts,
@@ -217,6 +227,7 @@ class Story:
                     spacing=spacing,
                     end=end,
                     counter=metric.type is Type.COUNTER,
+                    away=self.away,
                 ).items()
 
     def _pod_labels(self) -> dict[str, str]:

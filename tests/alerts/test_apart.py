@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.alerts.fleet import DEVICE, NODE_1, NODE_2, NODE_3, NODES, VIP, count, fleet, move, state, watch, wire
+from tests.alerts.events import move
+from tests.alerts.fleet import DEVICE, NODE_1, NODE_2, NODE_3, NODES, VIP, count, fleet, state, watch, wire
 from tests.alerts.scenario import Story
 from tests.alerts.texts import all_agree, by_source, moved
 from tests.alerts.timeline import minutes
@@ -35,7 +36,7 @@ def any_trouble(story: Story, vip: str = VIP) -> Story:
         until=None,
         vip=vip,
         description=(
-            f"VIP {vip} is contested, or was within the last 5 minutes. Claimants of the last 10 minutes:\n"
+            f"VIP {vip} is contested, or began to be within the last 5 minutes. Claimants of the last 10 minutes:\n"
             "- 02:00:00:00:00:01 (node-1, node)\n"
             "- 06:00:00:00:00:99 (no known node, foreign)"
         ),

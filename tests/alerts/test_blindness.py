@@ -1,9 +1,9 @@
-"""What the exporters say of themselves: blind, dropping frames, without Kubernetes, not there at all."""
+"""What the exporters say of themselves: blind, dropping frames, without Kubernetes."""
 
 from __future__ import annotations
 
-from tests.alerts.expected import expectation
-from tests.alerts.fleet import DEVICE, NODE_1, NODE_2, NODE_3, NODES, VIP, count, fleet, restart, state, wire
+from tests.alerts.events import restart
+from tests.alerts.fleet import DEVICE, NODE_1, NODE_2, NODE_3, NODES, VIP, count, fleet, state, wire
 from tests.alerts.scenario import Story
 from tests.alerts.timeline import minutes
 
@@ -131,6 +131,14 @@ def test_frames_are_lost_for_long(story, play) -> None:
     play(story)
 
 
+def test_a_frame_a_minute_is_enough(story, play) -> None:
+    last = AT + minutes(15)
+    drop(story, AT, last, frames=1, every=60, on=(NODE_2,))
+    story.always("VIPExporterCaptureDropping", since=AT, delay=minutes(10), until=last)
+    story.ragged("VIPExporterCaptureDropping", since=AT, until=None, observer=NODE_2, device=DEVICE)
+    play(story)
+
+
 def test_a_burst_of_lost_frames_passes(story, play) -> None:
     drop(story, AT, AT + minutes(3), frames=500, every=15, on=NODES)
     play(story.watched(until=AT + minutes(12)))
@@ -188,6 +196,15 @@ def test_kubernetes_says_nothing_of_leases_any_more(look, story, play) -> None:
     play(story)
 
 
+def test_what_kubernetes_says_is_old_after_five_minutes(story, play) -> None:
+    """And is told ten minutes later."""
+    story.at(AT, "vip_exporter_kubernetes_last_sync_timestamp_seconds", AT, on=(NODE_1,), resource="leases")
+    since = AT + minutes(5)
+    story.always("VIPExporterKubernetesStale", since=since + minutes(10), delay=0, until=since + minutes(15))
+    story.ragged("VIPExporterKubernetesStale", since=since + minutes(15), until=None)
+    play(story)
+
+
 def test_kubernetes_is_away_for_eight_minutes(story, play) -> None:
     story.at(AT, "vip_exporter_kubernetes_up", 0)
     story.at(AT + minutes(8), "vip_exporter_kubernetes_up", 1)
@@ -209,43 +226,3 @@ def test_what_was_heard_four_minutes_ago_is_not_stale(story, play) -> None:
 def test_without_kubernetes_nothing_is_stale(story, play) -> None:
     story.without(0, "vip_exporter_kubernetes_up").without(0, "vip_exporter_kubernetes_last_sync_timestamp_seconds")
     play(story.watched(until=minutes(20)))
-
-
-# --- absent -----------------------------------------------------------------------------------------------------------
-
-
-def absent(story: Story, since: int, until: int | None) -> Story:
-    """Of no exporter, so without any label of one."""
-    story.expectations.append(
-        expectation(
-            "VIPExporterAbsent",
-            since=since,
-            until=until,
-            labels={},
-            description="Prometheus has no metrics of any vip-exporter: nothing is known of any VIP.",
-        )
-    )
-    return story.watched(until or since)
-
-
-def test_no_exporter_is_scraped(story, play) -> None:
-    story.gone(AT, on=NODES, until=LONG)
-    absent(story, AT, LONG)
-    play(story)
-
-
-def test_there_never_was_one(story, play) -> None:
-    """Prometheus has been there for long; the exporters come at last."""
-    story.gone(0, on=NODES, until=LONG)
-    absent(story, 0, LONG)
-    play(story)
-
-
-def test_one_of_three_is_enough_to_be_there(story, play) -> None:
-    story.gone(AT, on=(NODE_1, NODE_2))
-    play(story.watched(until=LONG))
-
-
-def test_all_away_for_eight_minutes(story, play) -> None:
-    story.gone(AT, on=NODES, until=AT + minutes(8))
-    play(story)

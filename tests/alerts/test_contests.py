@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.alerts.fleet import MACS, NODE_1, NODE_2, NODE_3, VIP, claims, count, restart, state, wire
+from tests.alerts.events import restart, tells
+from tests.alerts.fleet import MACS, NODE_1, NODE_2, NODE_3, VIP, claims, count, fleet, state, wire
 from tests.alerts.scenario import Story
+from tests.alerts.texts import clock, moved
 from tests.alerts.timeline import minutes
 
 AT = minutes(5)
@@ -33,7 +35,7 @@ def contested(story: Story, since: int, until: int, *claimants: str, vip: str = 
         vip=vip,
         description="\n".join(
             [
-                f"VIP {vip} is contested, or was within the last 5 minutes. Claimants of the last 10 minutes:",
+                f"VIP {vip} is contested, or began to be within the last 5 minutes. Claimants of the last 10 minutes:",
                 *claimants,
             ]
         ),
@@ -168,14 +170,25 @@ def test_the_moves_of_two_observers_are_not_added_up(story, play) -> None:
     play(story.watched(until=AT + minutes(18)))
 
 
+def test_moves_before_and_after_a_restart_of_the_only_observer_are_added_up(look, play) -> None:
+    """Its target has no labels of a pod, so that it is the same series, which begins anew."""
+    story = fleet(nodes=(NODE_1,))
+    flap(story, 2)
+    restart(story, AT + 120, NODE_1)
+    last = flap(story, 3, first=AT + 200)
+    story.always("VIPFlapping", since=AT + 60, delay=last - AT - 60, until=AT + minutes(15))
+    play(story)
+
+
 def test_flapping_tells_of_the_last_move(story, play) -> None:
     last = flap(story, 4)
-    story.at(last, "vip_last_move_timestamp_seconds", -3600, vip=VIP, from_=NODE_2, to=NODE_1)
+    tells(story, last, NODE_2, NODE_1, settled=last)
+    moved(story, last, NODE_2, NODE_1, holder=NODE_1, since=last)
     flapping(
         story,
         4,
         since=last,
         until=AT + minutes(15),
-        last="\n- last from node-2 to node-1, 1969-12-31 23:00:00 +0000 UTC",
+        last=f"\n- last from node-2 to node-1, {clock(last)}",
     )
     play(story)

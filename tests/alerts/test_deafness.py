@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.alerts.fleet import NODE_1, NODE_2, NODE_3, VIP, deaf, hearing, restart, state
+from tests.alerts.events import deaf, hearing, restart
+from tests.alerts.fleet import NODE_1, NODE_2, NODE_3, VIP, state
 from tests.alerts.texts import not_heard
 from tests.alerts.timeline import minutes
 

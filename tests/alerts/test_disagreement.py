@@ -1,12 +1,10 @@
-"""VIPObserversDisagree and VIPBoundOnSeveralNodes: one VIP, two holders, and what only looks like it."""
+"""VIPObserversDisagree: one VIP, two holders by the wire, and what only looks like it."""
 
 from __future__ import annotations
 
-import pytest
-
-from tests.alerts.fleet import DEVICE, MACS, NODE_1, NODE_2, NODE_3, VIP, bind, intent, move, wire
+from tests.alerts.events import move
+from tests.alerts.fleet import MACS, NODE_1, NODE_2, NODE_3, VIP, bind, intent, wire
 from tests.alerts.scenario import Story
-from tests.alerts.texts import moved
 from tests.alerts.timeline import minutes
 
 AT = minutes(5)
@@ -113,6 +111,37 @@ def test_two_macs_of_one_node_are_one_holder(story, play) -> None:
     play(story.watched(until=END))
 
 
+def test_a_nodes_short_name_is_its_full_one(story, play) -> None:
+    wire(story, AT, "node-1.example.org", mac=MACS[NODE_1], on=(NODE_3,))
+    play(story.watched(until=END))
+
+
+def test_full_names_of_two_nodes_are_two_holders(story, play) -> None:
+    wire(story, AT, "node-1.example.org", mac=MACS[NODE_1])
+    wire(story, AT, "node-3.example.org", mac=MACS[NODE_3], on=(NODE_3,))
+    wire(story, END, NODE_1)
+    disagree(
+        story,
+        2,
+        "- node-1.example.org at 02:00:00:00:00:01 (observers: 2)",
+        "- node-3.example.org at 02:00:00:00:00:03 (observers: 1)",
+    )
+    play(story)
+
+
+def test_names_that_are_addresses_are_not_shortened(story, play) -> None:
+    wire(story, AT, "10.0.0.1", mac=MACS[NODE_1])
+    wire(story, AT, "10.0.0.2", mac=MACS[NODE_2], on=(NODE_2,))
+    wire(story, END, NODE_1)
+    disagree(
+        story,
+        2,
+        "- 10.0.0.1 at 02:00:00:00:00:01 (observers: 2)",
+        "- 10.0.0.2 at 02:00:00:00:00:02 (observers: 1)",
+    )
+    play(story)
+
+
 def test_an_observer_that_hears_nothing_names_nobody(story, play) -> None:
     wire(story, AT, None, on=(NODE_3,))
     play(story.watched(until=END))
@@ -129,78 +158,11 @@ def test_two_minutes_of_disagreement_pass(story, play) -> None:
     play(story.watched(until=END))
 
 
-# --- bound ------------------------------------------------------------------------------------------------------------
-
-
-def bound(story: Story, nodes: int, *lines: str, since: int = AT, until: int = END) -> Story:
-    return story.fires(
-        "VIPBoundOnSeveralNodes",
-        since=since,
-        until=until,
-        vip=VIP,
-        description="\n".join([f"VIP 192.0.2.100 is bound on {nodes} nodes:", *lines]),
-    )
-
-
-def test_bound_on_two_nodes(story, play) -> None:
-    """Where the mismatch `bound` is raised too, this says it all."""
-    bind(story, AT, ("vip-1234abcd",), on=NODE_2)
-    story.at(AT + 15, "vip_mismatch", 1, on=(NODE_2,), vip=VIP, check="bound")
-    bind(story, END, (), on=NODE_2)
-    story.at(END, "vip_mismatch", 0, on=(NODE_2,), vip=VIP, check="bound")
-    bound(story, 2, "- node-1 on mgmt-br", "- node-2 on vip-1234abcd")
-    play(story)
-
-
-def test_bound_on_three_nodes_one_of_them_twice(story, play) -> None:
-    bind(story, AT, (DEVICE,), on=NODE_2)
-    bind(story, AT, (DEVICE, "mgmt-br.42"), on=NODE_3)
-    bind(story, END, (), on=NODE_2)
-    bind(story, END, (), on=NODE_3)
-    bound(
-        story,
-        3,
-        "- node-1 on mgmt-br",
-        "- node-2 on mgmt-br",
-        "- node-3 on mgmt-br",
-        "- node-3 on mgmt-br.42",
-    )
-    play(story)
-
-
-def test_bridge_and_macvlan_of_one_node_are_one(story, play) -> None:
-    bind(story, AT, (DEVICE, "vip-1234abcd"), on=NODE_1)
-    play(story.watched(until=END))
-
-
-@pytest.mark.parametrize("offset", range(0, 60, 20))
-def test_a_move_between_the_scrapes_of_two_nodes(story, play, offset) -> None:
-    """The new holder was asked after it, the old one before it: for an interval both have it bound."""
-    at = AT + offset
-    move(story, at, NODE_1, NODE_2)
-    bind(story, at + 2, (), on=NODE_1)
-    moved(story, at, NODE_1, NODE_2)
-    play(story)
-
-
-@pytest.mark.parametrize(("every", "offset"), [(20, 13), (30, 20), (45, 37), (60, 37)])
-def test_a_flapping_vip_is_not_taken_for_a_split_segment(story, play, every, offset) -> None:
-    """With scrapes a minute apart some tell of the one node and some of the other, as it happens, each time."""
-    for number in range(minutes(10) // every):
-        origin, target = ((NODE_1, NODE_2), (NODE_2, NODE_1))[number % 2]
-        move(story, AT + offset + every * number, origin, target)
-    for severity in ("warning", "critical"):
-        story.ragged("VIPFlapping", severity=severity, since=AT, until=AT + minutes(30), vip=VIP)
-    for origin, target in ((NODE_1, NODE_2), (NODE_2, NODE_1)):
-        story.ragged("VIPMoved", since=AT, until=AT + minutes(30), vip=VIP, from_=origin, to=target)
-    play(story)
-
-
 def test_a_segment_splits_and_one_side_takes_it_for_a_move(story, play) -> None:
     """That one move does not put off the alert."""
     move(story, AT, NODE_1, NODE_3, silence=17, on=(NODE_3,))
     wire(story, END, NODE_1, on=(NODE_3,))
-    bind(story, END, (), on=NODE_3)
+    bind(story, AT, (), on=NODE_3)
     story.ragged("VIPMoved", since=AT, until=AT + minutes(10), vip=VIP, from_=NODE_1, to=NODE_3)
     disagree(
         story,
@@ -209,5 +171,4 @@ def test_a_segment_splits_and_one_side_takes_it_for_a_move(story, play) -> None:
         "- node-3 at 02:00:00:00:00:03 (observers: 1)",
         since=AT + 7,
     )
-    bound(story, 2, "- node-1 on mgmt-br", "- node-3 on mgmt-br")
     play(story)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.alerts.fleet import CHECKS, DEVICE, NODE_1, NODE_2, NODE_3, VIP, bind, restart
+from tests.alerts.events import restart
+from tests.alerts.fleet import CHECKS, DEVICE, NODE_1, NODE_2, NODE_3, VIP, bind
 from tests.alerts.scenario import Story
 from tests.alerts.texts import all_agree
 from tests.alerts.timeline import minutes

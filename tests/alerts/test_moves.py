@@ -4,40 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from tests.alerts.fleet import (
-    DEVICE,
-    MACS,
-    NODE_1,
-    NODE_2,
-    NODE_3,
-    VIP,
-    bind,
-    intent,
-    move,
-    tells,
-    told_move,
-    wire,
-)
-from tests.alerts.scenario import Story
-from tests.alerts.texts import clock, moved
+from tests.alerts.events import move, restart, tells, told_move
+from tests.alerts.fleet import DEVICE, MACS, NODE_1, NODE_2, NODE_3, VIP, bind, fleet, intent, wire
+from tests.alerts.texts import moved, slow
 from tests.alerts.timeline import minutes
 
+pytestmark = pytest.mark.seldom_evaluated
 AT = minutes(5)
 ONE_SCRAPE_ALONE = AT + 37
 """A move that, where scrapes are a minute apart, settles after those of node-1 and node-2 and before that of node-3."""
-
-
-def slow(story: Story, at: int, origin: str, target: str, *, told: int, until: int, length: str) -> Story:
-    return story.fires(
-        "VIPHandoverSlow",
-        since=told,
-        until=until,
-        vip=VIP,
-        description=(
-            f"VIP 192.0.2.100 was announced by nobody for {length} before its new holder began.\n"
-            f"- from {origin} to {target}, {clock(at)}"
-        ),
-    )
 
 
 def test_nothing_fires_while_all_is_well(story, play) -> None:
@@ -135,14 +110,49 @@ def test_there_and_back_with_one_observer_that_knows_only_macs(story, play) -> N
     play(story)
 
 
-def test_a_move_that_only_an_observer_of_macs_heard_is_told_by_them(story, play) -> None:
+@pytest.mark.parametrize("seconds", [100, minutes(4)])
+def test_a_move_that_only_an_observer_of_macs_heard_is_told_by_them(story, play, seconds) -> None:
     """A later one than the others tell of by name."""
     move(story, AT, NODE_1, NODE_2)
-    later = AT + minutes(4)
+    later = AT + seconds
     told_move(story, later, MACS[NODE_2], MACS[NODE_1], on=(NODE_3,))
     moved(story, AT, NODE_1, NODE_2, until=later + 7)
     moved(story, later, MACS[NODE_2], MACS[NODE_1], holder=NODE_2)
     play(story)
+
+
+def test_an_observer_of_macs_whose_clock_is_ahead_tells_of_the_same_move(story, play) -> None:
+    move(story, AT, NODE_1, NODE_2)
+    tells(story, AT + 9, MACS[NODE_1], MACS[NODE_2], settled=AT + 7, on=(NODE_3,))
+    moved(story, AT, NODE_1, NODE_2)
+    play(story)
+
+
+# --- a move that becomes known late -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("on", [(), (NODE_3,)], ids=["all", "one"])
+def test_a_move_that_becomes_known_a_quarter_of_an_hour_after_it_is_told_for_five_minutes(story, play, on) -> None:
+    """The exporters could not tell before who holds it; the time that they tell is when it was."""
+    learned = AT + minutes(15)
+    told_move(story, AT, NODE_1, NODE_2, settled=learned, on=on)
+    moved(story, AT, NODE_1, NODE_2, holder=NODE_1, since=learned, until=learned + minutes(5))
+    play(story)
+
+
+def test_a_move_that_becomes_known_late_to_an_exporter_that_has_just_restarted(look, play) -> None:
+    """Its counter fell and rises again."""
+    story = fleet(nodes=(NODE_1,))
+    story.at(0, "vip_moves_total", 3, vip=VIP)
+    at = minutes(15)
+    restart(story, at, NODE_1)
+    learned = at + 60
+    told_move(story, 60, NODE_2, NODE_1, settled=learned)
+    moved(story, 60, NODE_2, NODE_1, observers=1, since=learned, until=learned + minutes(5))
+    play(story)
+
+
+# --- slow ones --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(("silence", "fires"), [(30, False), (31, True)])
@@ -150,7 +160,7 @@ def test_a_handover_is_slow_from_half_a_minute_on(story, play, silence, fires) -
     move(story, AT, NODE_1, NODE_2, silence=silence)
     moved(story, AT, NODE_1, NODE_2)
     if fires:
-        slow(story, AT, NODE_1, NODE_2, told=AT + 7, until=AT + minutes(10), length="31s")
+        slow(story, AT, NODE_1, NODE_2, length="31s")
     play(story)
 
 
@@ -169,7 +179,7 @@ def test_a_slow_handover_is_forgotten_with_the_next_move(story, play) -> None:
     move(story, again, NODE_2, NODE_3)
     moved(story, AT, NODE_1, NODE_2, until=again + 7)
     moved(story, again, NODE_2, NODE_3)
-    slow(story, AT, NODE_1, NODE_2, told=AT + 7, until=again + 7, length="1m 0s")
+    slow(story, AT, NODE_1, NODE_2, until=again + 7, length="1m 0s")
     play(story)
 
 

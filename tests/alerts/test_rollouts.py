@@ -6,11 +6,12 @@ from fractions import Fraction
 
 import pytest
 
-from tests.alerts.fleet import NODE_1, NODE_2, NODE_3, NODES, VIP, count, fleet, join, move, restart, state
+from tests.alerts.events import move, restart
+from tests.alerts.fleet import NODE_1, NODE_2, NODE_3, NODES, VIP, count, fleet, join, state
 from tests.alerts.texts import moved
 from tests.alerts.timeline import minutes
 
-pytestmark = pytest.mark.every_way
+pytestmark = [pytest.mark.every_way, pytest.mark.seldom_evaluated]
 AT = minutes(6)
 JUST_AFTER_THE_EVALUATION = Fraction(1, 15)
 

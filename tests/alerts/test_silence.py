@@ -1,54 +1,18 @@
-"""VIPSilent and VIPUnheld: most do not hear the VIP, and somebody holds it or nobody does."""
+"""VIPSilent: most do not hear the VIP, though somebody holds it."""
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import pytest
 
-from tests.alerts.fleet import (
-    DEVICE,
-    NODE_1,
-    NODE_2,
-    NODE_3,
-    NODES,
-    VIP,
-    bind,
-    deaf,
-    fleet,
-    hearing,
-    intent,
-    state,
-)
-from tests.alerts.scenario import Story
-from tests.alerts.texts import by_source, not_heard
+from tests.alerts.events import deaf, hearing, nobody_holds
+from tests.alerts.fleet import NODE_1, NODE_2, NODE_3, NODES, VIP, bind, fleet, intent, join, state
+from tests.alerts.texts import by_source, not_heard, silent
 from tests.alerts.timeline import minutes
 
 AT = minutes(5)
 END = AT + minutes(12)
-
-
-def silent(story: Story, since: int, until: int | None, sources: str) -> Story:
-    description = f"VIP 192.0.2.100 is announced by nobody. Who holds it, by source:\n{sources}"
-    return story.fires("VIPSilent", since=since, until=until, vip=VIP, description=description.rstrip("\n"))
-
-
-def unheld(story: Story, since: int, until: int | None) -> Story:
-    return story.fires(
-        "VIPUnheld",
-        since=since,
-        until=until,
-        vip=VIP,
-        description=(
-            "VIP 192.0.2.100 is announced by nobody, no fresh lease names a holder, and no observed node has it bound."
-        ),
-    )
-
-
-def nobody_holds(story: Story, at: int) -> Story:
-    intent(story, at, None)
-    return bind(story, at, (), on=NODE_1)
-
-
-# --- silent -----------------------------------------------------------------------------------------------------------
 
 
 def test_held_by_lease_and_annotation_but_announced_by_nobody(story, play) -> None:
@@ -63,6 +27,8 @@ def test_named_by_one_source_though_bound_nowhere(story, play, source) -> None:
     """The lease still renews, but the data path is dead; or there is no lease, and the annotation is all there is."""
     nobody_holds(story, AT)
     intent(story, AT, NODE_1, sources=(source,))
+    if source == "annotation":
+        story.without(AT, "vip_lease_expiry_timestamp_seconds")
     deaf(story, AT)
     hearing(story, END)
     silent(story, AT, END, f"- {source}: node-1 (observers: 3)")
@@ -155,69 +121,6 @@ def test_silence_goes_on_while_an_observer_restarts(story, play, node) -> None:
     play(story.watched(until=END))
 
 
-# --- unheld -----------------------------------------------------------------------------------------------------------
-
-
-def test_neither_announced_nor_named_nor_bound(story, play) -> None:
-    nobody_holds(story, AT)
-    deaf(story, AT)
-    hearing(story, END)
-    bind(story, END, (DEVICE,), on=NODE_1)
-    intent(story, END, NODE_1)
-    unheld(story, AT, END)
-    play(story)
-
-
-def test_the_lease_runs_out_a_while_after_the_last_announcement(story, play) -> None:
-    deaf(story, AT)
-    nobody_holds(story, AT + 45)
-    hearing(story, END)
-    unheld(story, AT + 45, END)
-    play(story)
-
-
-def test_silent_at_first_then_nobody_holds_it(story, play) -> None:
-    """The one alert stays until the other is sure to be there."""
-    change = AT + minutes(8)
-    deaf(story, AT)
-    nobody_holds(story, change)
-    hearing(story, END)
-    silent(story, AT, change, by_source(wire=None, lease=NODE_1, annotation=NODE_1, local=NODE_1))
-    story.ragged("VIPSilent", since=change, until=change + minutes(2), vip=VIP)
-    unheld(story, change, END)
-    play(story)
-
-
-def test_nobody_holds_it_then_somebody_does_in_silence(story, play) -> None:
-    change = AT + minutes(6)
-    deaf(story, AT)
-    nobody_holds(story, AT)
-    bound_and_named(story, change)
-    hearing(story, END)
-    unheld(story, AT, change)
-    silent(story, change, END, by_source(wire=None, lease=NODE_1, annotation=NODE_1, local=NODE_1))
-    play(story)
-
-
-@pytest.mark.parametrize("seconds", [30, 75, 100])
-def test_a_lease_that_comes_and_goes_does_not_hide_that_nobody_announces(story, play, seconds) -> None:
-    """Who holds it by name changes all the time; that nobody announces it has been so for long."""
-    deaf(story, AT)
-    times = minutes(12) // seconds
-    for number in range(times):
-        (nobody_holds if number % 2 else bound_and_named)(story, AT + seconds * number)
-    end = AT + seconds * times
-    bound_and_named(story, end)
-    hearing(story, end)
-    story.always("VIPSilent|VIPUnheld", since=AT, delay=minutes(3), until=end)
-    play(story)
-
-
-def bound_and_named(story: Story, at: int) -> Story:
-    intent(story, at, NODE_1)
-    return bind(story, at, (DEVICE,), on=NODE_1)
-
-
 def test_exporters_that_find_it_silent_from_the_start_wait_as_well(look, play) -> None:
     story = fleet(pods=look.pods)
     for node in NODES:
@@ -225,3 +128,15 @@ def test_exporters_that_find_it_silent_from_the_start_wait_as_well(look, play) -
     deaf(story, AT)
     hearing(story, AT + 60)
     play(story.watched(until=END))
+
+
+def test_scrapes_just_after_the_evaluation_count(look, play) -> None:
+    """What was said nearly a minute ago stands."""
+    story = fleet(nodes=(), pods=look.pods)
+    for node in NODES:
+        join(story, node, phase=Fraction(1, 15))
+    bind(story, AT, (), on=NODE_1)
+    deaf(story, AT)
+    hearing(story, END)
+    silent(story, AT, END, by_source(wire=None, lease=NODE_1, annotation=NODE_1))
+    play(story)

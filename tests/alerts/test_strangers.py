@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from tests.alerts.fleet import MACS, NODE_1, NODE_2, NODE_3, REQUIREMENTS, SLOT, VIP, claims, count, restart
+from tests.alerts.events import restart
+from tests.alerts.fleet import MACS, NODE_1, NODE_2, NODE_3, REQUIREMENTS, SLOT, VIP, claims, count
 from tests.alerts.scenario import Story
+from tests.alerts.texts import all_agree
 from tests.alerts.timeline import minutes
 
 AT = minutes(5)
@@ -32,6 +34,15 @@ def test_a_single_frame_of_a_stranger(story, play, on) -> None:
 
 
 def test_a_routers_virtual_mac_beside_a_node(story, play) -> None:
+    claims(story, AT, "", mac=ROUTER, class_="fhrp", until=AT)
+    foreign(story, AT, AT + SLOT, f"- {ROUTER} (fhrp)")
+    play(story)
+
+
+def test_a_routers_virtual_mac_beside_the_services_own(story, play) -> None:
+    """In DHCP mode the claimant's class is `hwaddr`."""
+    story.without(0, "vip_claimant_info")
+    claims(story, 0, NODE_1, class_="hwaddr")
     claims(story, AT, "", mac=ROUTER, class_="fhrp", until=AT)
     foreign(story, AT, AT + SLOT, f"- {ROUTER} (fhrp)")
     play(story)
@@ -83,14 +94,17 @@ def probed(story: Story, *, since: int, until: int) -> Story:
         kind="probe",
         description=(
             "VIP 192.0.2.100 was probed for within the last 10 minutes by a host that does not hold it and is about to "
-            "use it."
+            "use it.\n"
+            f"Its MAC is in the exporters' event probe_seen. Who holds the VIP, by source:\n{all_agree(NODE_1)}"
         ),
     )
 
 
 @pytest.mark.parametrize("on", [(), (NODE_3,)], ids=["all", "one"])
-def test_three_probes_of_a_stranger(story, play, on) -> None:
-    count(story, AT, "vip_sightings_total", by=3, on=on, vip=VIP, kind="probe")
+@pytest.mark.parametrize("probes", [1, 3])
+def test_probes_of_a_stranger(story, play, probes, on) -> None:
+    """A single one is enough."""
+    count(story, AT, "vip_sightings_total", by=probes, on=on, vip=VIP, kind="probe")
     probed(story, since=AT, until=AT + minutes(10))
     play(story)
 
@@ -127,7 +141,7 @@ def unmet(story: Story, name: str, *, since: int, until: int) -> Story:
         until=until,
         vip=VIP,
         requirement=name,
-        description=f"VIP 192.0.2.100: {SENTENCES[name]}",
+        description=f"VIP 192.0.2.100: {SENTENCES[name]}\nWho holds it, by source:\n{all_agree(NODE_1)}",
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.alerts.conftest import Look
-from tests.alerts.fleet import CHECKS, NODE_1, NODE_2, NODE_3, VIP, count, fleet, move, restart, state
+from tests.alerts.events import move, restart
+from tests.alerts.fleet import CHECKS, NODE_1, NODE_2, NODE_3, VIP, count, fleet, state
 from tests.alerts.scenario import Story
 from tests.alerts.texts import clock
 from tests.alerts.timeline import minutes
@@ -71,7 +72,9 @@ def test_a_contest(story, play) -> None:
         since=AT,
         until=END,
         vip=VIP,
-        description="VIP 192.0.2.100 is contested, or was within the last 5 minutes. Claimants of the last 10 minutes:",
+        description=(
+            "VIP 192.0.2.100 is contested, or began to be within the last 5 minutes. Claimants of the last 10 minutes:"
+        ),
     )
     play(story)
 

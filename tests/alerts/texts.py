@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.alerts.fleet import GRACE, MACS, VIP
+from tests.alerts.fleet import GRACE, MACS, NODE_1, VIP
 from tests.alerts.scenario import Story
 from tests.alerts.timeline import minutes
 
@@ -28,6 +28,11 @@ def by_source(
 
 def all_agree(holder: str, *, observers: int = 3) -> str:
     return by_source(wire=holder, lease=holder, annotation=holder, local=holder, observers=observers)
+
+
+def announced(node: str) -> str:
+    """A claimant that is a node."""
+    return f"- {MACS[node]} ({node}, node)"
 
 
 def clock(second: int) -> str:
@@ -71,6 +76,30 @@ def moved(
     )
 
 
+def slow(
+    story: Story,
+    at: int,
+    origin: str,
+    target: str,
+    *,
+    length: str,
+    sources: str | None = None,
+    until: int | None = None,
+) -> Story:
+    """VIPHandoverSlow, for as long as the move is told."""
+    return story.fires(
+        "VIPHandoverSlow",
+        since=at + GRACE,
+        until=at + minutes(10) if until is None else until,
+        vip=VIP,
+        description=(
+            f"VIP 192.0.2.100 was announced by nobody for {length} before its new holder began.\n"
+            f"- from {origin} to {target}, {clock(at)}\n"
+            f"Who holds it, by source:\n{all_agree(target) if sources is None else sources}"
+        ),
+    )
+
+
 def not_heard(story: Story, observer: str, since: int, until: int | None, sources: str) -> Story:
     return story.fires(
         "VIPNotHeardOnNode",
@@ -82,5 +111,23 @@ def not_heard(story: Story, observer: str, since: int, until: int | None, source
         description=(
             f"VIP 192.0.2.100 is announced, but {observer} does not hear it: its segment does not carry the "
             f"announcements.\n{sources}"
+        ),
+    )
+
+
+def silent(story: Story, since: int, until: int | None, sources: str) -> Story:
+    description = f"VIP 192.0.2.100 is announced by nobody. Who holds it, by source:\n{sources}"
+    return story.fires("VIPSilent", since=since, until=until, vip=VIP, description=description.rstrip("\n"))
+
+
+def unheld(story: Story, since: int, until: int | None) -> Story:
+    return story.fires(
+        "VIPUnheld",
+        since=since,
+        until=until,
+        vip=VIP,
+        description=(
+            "VIP 192.0.2.100 is announced by nobody, no fresh Lease names a holder, and no observed node has it bound."
+            f"\nWho announced it in the last 10 minutes:\n{announced(NODE_1)}"
         ),
     )

@@ -1,13 +1,13 @@
 """What happens in seconds, as Prometheus sees it by scraping: steps become the samples of a promtool test.
 
 It knows nothing of VIPs. An event is seen by the first scrape at or after it; a series that a scrape misses becomes
-stale there and then.
+stale there and then, unless Prometheus was away when it ended: then its samples just stop.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from math import gcd
@@ -65,9 +65,10 @@ class Life:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often Prometheus scrapes and evaluates, seconds."""
+    """How often Prometheus scrapes and how often it evaluates, seconds."""
 
     interval: int
+    evaluation: int
 
     def phase(self, share: Fraction) -> int:
         """When in each interval a target is scraped, seconds after the evaluation: not too fine for promtool's grid."""
@@ -78,15 +79,26 @@ class Pace:
         return gcd(self.interval, *phases)
 
     def evaluations(self, end: int) -> range:
-        return range(0, end + 1, self.interval)
+        return range(0, end + 1, self.evaluation)
 
 
 def samples(
-    line: Line, lives: list[Life], *, pace: Pace, phase: int, spacing: int, end: int, counter: bool
+    line: Line,
+    lives: list[Life],
+    *,
+    pace: Pace,
+    phase: int,
+    spacing: int,
+    end: int,
+    counter: bool,
+    away: Sequence[range] = (),
 ) -> dict[str, list[str]]:
     """promtool's values by series; one for each set of labels that the line had in its target's lives.
 
     A counter begins anew at 0 in each life.
+
+    Args:
+        away: seconds in which nothing is scraped. A Prometheus that comes back knows of no series that it should miss.
     """
     found: dict[str, list[str]] = {}
     slots = end // spacing + 1
@@ -96,6 +108,9 @@ def samples(
         base = line.value(life.start) if counter and life.start > 0 else 0
         there = False
         for second in range(phase, end + 1, pace.interval):
+            if any(second in span for span in away):
+                there = False
+                continue
             value = line.value(second) if life.has(second) else None
             place = second // spacing
             if value is not None:
