@@ -37,8 +37,6 @@ check: $(VENV)/dev.stamp
 
 generate: $(VENV)/dev.stamp
 	$(BIN)/python -m docs.generate
-	$(BIN)/python -m alerts.generate
-	$(BIN)/python -m dashboards.generate
 
 bench: $(VENV)/dev.stamp
 	@./requirements/debian.sh iproute2:ip

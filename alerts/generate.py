@@ -1,4 +1,4 @@
-"""Writes what prometheus-operator reads from the plain files: `python -m alerts.generate`. A test holds them to it.
+"""Makes what prometheus-operator reads of the plain files, for `make generate`. A test holds them to it.
 
 It changes no rule: whoever reads the one reads the other.
 """
@@ -111,8 +111,3 @@ def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 _Dumper.add_representer(str, _text)
 
 GENERATED = {HERE / "prometheusrule.yaml": prometheus_rule, HERE / "alertmanagerconfig.yaml": alertmanager_config}
-
-if __name__ == "__main__":
-    for path, make in GENERATED.items():
-        path.write_text(make())
-        print(f"wrote {path.relative_to(HERE.parent)}")

@@ -1,1 +1,1 @@
-"""The two Grafana dashboards, built from code: `python -m dashboards.generate` writes them."""
+"""The two Grafana dashboards, built from code: `make generate` writes them."""

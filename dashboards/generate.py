@@ -1,9 +1,8 @@
-"""Write the dashboards and the ConfigMap with them: `python -m dashboards.generate`. A test holds them to it."""
+"""Makes the texts of the dashboards and of their ConfigMap, for `make generate`. A test holds the files to them."""
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import indent
@@ -55,8 +54,3 @@ GENERATED = {
     HERE / "vip-detail.json": detail_text,
     HERE / "configmap.yaml": configmap_text,
 }
-
-if __name__ == "__main__":
-    for path, make in GENERATED.items():
-        path.write_text(make())
-        sys.stdout.write(f"wrote {path.relative_to(HERE.parent)}\n")

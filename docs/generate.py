@@ -1,4 +1,4 @@
-"""Write the references that are made from the code: `make generate`. A test holds them to it."""
+"""Makes the references of the code; run (`make generate`), it writes all that is made. Tests hold the files to it."""
 
 from __future__ import annotations
 
@@ -53,6 +53,9 @@ def _row(metric: Metric) -> str:
 GENERATED = {HERE / "metrics.md": metrics_reference, HERE / "configuration.md": reference}
 
 if __name__ == "__main__":
-    for path, make in GENERATED.items():
+    from alerts.generate import GENERATED as RESOURCES
+    from dashboards.generate import GENERATED as DASHBOARDS
+
+    for path, make in (GENERATED | RESOURCES | DASHBOARDS).items():
         path.write_text(make())
         print(f"wrote {path.relative_to(HERE.parent)}")

@@ -11,8 +11,6 @@ from tests.alerts.texts import clock, moved
 from tests.alerts.timeline import minutes
 
 AT = minutes(5)
-LISTED = minutes(10)
-"""A claimant is, after its last frame."""
 NODE_1_CLAIMS = f"- {MACS[NODE_1]} (node-1, node)"
 NODE_2_CLAIMS = f"- {MACS[NODE_2]} (node-2, node)"
 

@@ -13,7 +13,7 @@ from tests.dashboards.reading import FOLDER, NAMES
 
 @pytest.mark.parametrize("path", GENERATED, ids=lambda path: path.name)
 def test_the_files_are_current(path) -> None:
-    assert path.read_text() == GENERATED[path](), "run `python -m dashboards.generate`"
+    assert path.read_text() == GENERATED[path](), "run `make generate`"
 
 
 def test_all_generated_files_are_named() -> None:
