@@ -68,7 +68,7 @@ def _annotations() -> list[build.AnnotationQuery]:
     moves = (
         # The value is the time of the move itself, so a mark stands where it happened, whenever it was scraped. Older
         # Grafana would put one from before the visible time at its beginning.
-        _events("Moves", f"1000 * {worst('vip_last_move_timestamp_seconds', by='vip, from, to')} >= ${{__from}}", "15s")
+        _events("Moves", f"1000 * {worst('vip_last_move_timestamp_seconds', by='vip, from, to')} >= ${{__from}}")
         .use_value_for_time(True)
         .icon_color("blue")
         .title_format("VIP moved")
@@ -76,7 +76,7 @@ def _annotations() -> list[build.AnnotationQuery]:
         .tag_keys("vip,from,to")
     )
     contests = (
-        _events("Contests", f"{count_over('vip_contests_total')} > 0", "15s")
+        _events("Contests", f"{count_over('vip_contests_total')} > 0")
         .icon_color(RED)
         .title_format("VIP contested")
         .text_format("{{vip}} has two claimants")
@@ -85,5 +85,5 @@ def _annotations() -> list[build.AnnotationQuery]:
     return [builtin, moves, contests]
 
 
-def _events(name: str, expr: str, step: str) -> build.AnnotationQuery:
-    return build.AnnotationQuery().name(name).datasource(SOURCE).enable(True).hide(False).expr(expr).step(step)
+def _events(name: str, expr: str) -> build.AnnotationQuery:
+    return build.AnnotationQuery().name(name).datasource(SOURCE).enable(True).hide(False).expr(expr).step("15s")
