@@ -21,7 +21,7 @@ from exporter.publish.metrics import CaptureStatus, ExporterStatus, Exposition, 
 from exporter.publish.page import landing_page
 from exporter.publish.records import Record, event_record, rfc3339, vip_record
 from exporter.publish.state_file import StateFile
-from exporter.publish.web import WebServer
+from exporter.publish.web.server import WebServer
 from exporter.reconciler import Reconciler
 from exporter.scheduler import Scheduler
 from exporter.vip.core import Core

@@ -17,9 +17,9 @@ from exporter.config import Config
 from exporter.inputs import Inputs
 from exporter.publish.state_file import read_past
 from exporter.reconciler import Reconciler
+from exporter.vip.agreement import differ
 from exporter.vip.core import Core
 from exporter.vip.model import SECOND, ClaimantClass, EventName, IPAddress, Nanoseconds, Source, State
-from exporter.vip.nodes import same_node
 from exporter.vip.snapshot import Event, Snapshot, VipSnapshot
 from exporter.wire.capture import CaptureStats
 
@@ -151,12 +151,6 @@ def look(
         deaf=deaf,
         forgotten=forgotten,
     )
-
-
-def differ(vip: VipSnapshot) -> bool:
-    """Two sources name different nodes."""
-    names = [source.node for source in vip.sources if source.node]
-    return any(not same_node(names[0], name) for name in names[1:])
 
 
 def _unread(cluster: ClusterStatus) -> dict[Source, str]:

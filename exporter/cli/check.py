@@ -9,10 +9,11 @@ import json
 from collections.abc import Iterator, Sequence
 
 from exporter.cli import looking
-from exporter.cli.checklist import Finding, Status, checklist
+from exporter.cli.checklist import checklist
 from exporter.cli.output import say
 from exporter.config import ArgumentParser
 from exporter.look import Look, look
+from exporter.publish.findings import Finding, Status
 from exporter.publish.records import Record, rfc3339
 
 

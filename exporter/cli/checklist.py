@@ -6,35 +6,13 @@ It judges what was seen, and asks for nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
-from exporter.cli.who import Answer, answer
 from exporter.cluster.errors import Reason
 from exporter.cluster.watch import ClusterStatus
 from exporter.look import Look, why
+from exporter.publish.findings import CHECKED, LEARN, Finding, Status, lease_renewed, one_holder, requirement
 from exporter.vip.model import Mode, Requirement, Source
-from exporter.vip.nodes import same_node
 from exporter.vip.snapshot import VipSnapshot
-
-
-class Status(StrEnum):
-    MET = "met"
-    FAILED = "failed"
-    UNKNOWN = "unknown"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One item of the checklist."""
-
-    requirement: str
-    vip: str
-    """Empty for what concerns the whole cluster, or this node."""
-    status: Status
-    reason: str
-    remedy: str = ""
-    """What to do unless it is met."""
 
 
 def checklist(seen: Look, vips: Sequence[VipSnapshot]) -> Iterator[Finding]:
@@ -116,17 +94,12 @@ def _nodes(seen: Look) -> Iterator[Finding]:
 
 def _vip(seen: Look, vip: VipSnapshot) -> Iterator[Finding]:
     address = str(vip.address)
-    for requirement, (good, bad, remedy) in _REQUIREMENTS.items():
-        met = vip.requirements.get(requirement)
-        if requirement is Requirement.LOAD_BALANCER_SERVICE and not vip.services:
+    for required in CHECKED:
+        if required is Requirement.LOAD_BALANCER_SERVICE and not vip.services:
             yield from _no_service(seen, vip)
-        elif met is None:
-            yield Finding(requirement, address, Status.UNKNOWN, "not enough is known to tell", _LEARN[requirement])
-        elif met:
-            yield Finding(requirement, address, Status.MET, good)
         else:
-            yield Finding(requirement, address, Status.FAILED, bad, remedy)
-    yield _one_holder(vip)
+            yield requirement(vip, required)
+    yield one_holder(vip)
     yield from _lease(seen, vip)
     if vip.mode is Mode.DHCP:
         yield Finding(
@@ -141,91 +114,16 @@ def _vip(seen: Look, vip: VipSnapshot) -> Iterator[Finding]:
 
 def _no_service(seen: Look, vip: VipSnapshot) -> Iterator[Finding]:
     """No Service is known to have the VIP: missing where one is expected, else perhaps only not looked for."""
-    requirement, address = Requirement.LOAD_BALANCER_SERVICE, str(vip.address)
+    required, address = Requirement.LOAD_BALANCER_SERVICE, str(vip.address)
     if seen.cluster is None or seen.without_kubernetes:
         return
     if Source.ANNOTATION in seen.lacking:
-        yield Finding(requirement, address, Status.UNKNOWN, "the Services cannot be read", _LEARN[requirement])
-    elif requirement in vip.requirements:
-        _, bad, remedy = _REQUIREMENTS[requirement]
-        yield Finding(requirement, address, Status.FAILED, bad, remedy)
+        yield Finding(required, address, Status.UNKNOWN, "the Services cannot be read", LEARN[required])
+    elif required in vip.requirements:
+        yield requirement(vip, required)
     elif vip.mode is Mode.UNKNOWN:
         remedy = "look for a slip in the address; or name its Service by --services.watch, or use --services.discover"
-        yield Finding(requirement, address, Status.UNKNOWN, "no Service that is watched has it", remedy)
-
-
-_REQUIREMENTS = {
-    Requirement.LOAD_BALANCER_SERVICE: (
-        "a Service of type LoadBalancer has it",
-        "no Service of type LoadBalancer has it",
-        "restore the Service's type; on Harvester look at the ConfigMap harvester-system/vip and the last upgrade",
-    ),
-    Requirement.DISTINCT_FROM_NODES: (
-        "it is no node's own address",
-        "it is a node's own address",
-        "choose a VIP that no node has",
-    ),
-    Requirement.SAME_SUBNET: (
-        "it lies in the nodes' subnet",
-        "it does not lie in the nodes' subnet",
-        "choose a VIP from the subnet of the management interfaces",
-    ),
-    Requirement.HEARD_HERE: (
-        "its announcements are heard here",
-        "it is held by other evidence, but nothing is heard here",
-        "look whether the holder announces it: if so, this node is on another layer-2 segment, or the switch stops it",
-    ),
-}
-_LEARN = {
-    Requirement.LOAD_BALANCER_SERVICE: "let it read the Services, as docs/rbac.md has it",
-    Requirement.DISTINCT_FROM_NODES: "let it read the Nodes, or name them in the intent file",
-    Requirement.SAME_SUBNET: "run it on a node with an address of the VIP's family, and let it read the Nodes",
-    Requirement.HEARD_HERE: "let it capture, and read the Service or its Lease",
-}
-
-
-def _one_holder(vip: VipSnapshot) -> Finding:
-    address, held_by = str(vip.address), vip.holder or vip.holder_mac
-    match answer(vip):
-        case Answer.AGREED:
-            return Finding("one_holder", address, Status.MET, f"held by {held_by}, and no source says otherwise")
-        case Answer.UNKNOWN:
-            return Finding(
-                "one_holder", address, Status.UNKNOWN, "nobody is known to hold it", "see `vip-exporter who`"
-            )
-        case Answer.SILENCE:
-            on = vip.lease.holder if vip.lease and vip.lease.holder else "the node that should hold it"
-            remedy = f"look at kube-vip on {on}: restart it if it runs and does not announce"
-            return Finding("one_holder", address, Status.FAILED, "nobody announces it", remedy)
-        case Answer.CONTEST:
-            macs = ", ".join(f"{one.mac} ({one.holder or one.claimant_class})" for one in vip.claimants)
-            entitled = vip.lease.holder if vip.lease and vip.lease.fresh else ""
-            whose = f"the Lease names {entitled}: " if entitled else "find out who is to have it: "
-            remedy = f"{whose}delete the address wherever else it is bound, and restart kube-vip there"
-            return Finding("one_holder", address, Status.FAILED, f"claimed by {macs}", remedy)
-        case Answer.MOVING:
-            return Finding("one_holder", address, Status.UNKNOWN, "it is moving at this moment", "check again")
-        case _:
-            return Finding("one_holder", address, Status.FAILED, f"the sources differ ({_says(vip)})", _reconcile(vip))
-
-
-def _says(vip: VipSnapshot) -> str:
-    return ", ".join(f"{one.source}: {one.node or one.mac}" for one in vip.sources)
-
-
-def _reconcile(vip: VipSnapshot) -> str:
-    """What to do about sources that differ."""
-    local = next((one.node for one in vip.sources if one.source is Source.LOCAL), "")
-    if local and vip.holder and not same_node(local, vip.holder):
-        left = ", ".join(vip.bound or ())
-        return (
-            f"if it stays so, {vip.address} was left behind on {local} ({left}): delete it there, not on {vip.holder}"
-        )
-    if vip.holder_mac and not any(one.source is Source.WIRE and one.node for one in vip.sources):
-        return (
-            f"find the machine with {vip.holder_mac} and take the address off it; if it is a node's, name it by --nodes"
-        )
-    return "look again in a moment; if it stays so, look at kube-vip on each of the nodes named"
+        yield Finding(required, address, Status.UNKNOWN, "no Service that is watched has it", remedy)
 
 
 def _lease(seen: Look, vip: VipSnapshot) -> Iterator[Finding]:
@@ -238,11 +136,8 @@ def _lease(seen: Look, vip: VipSnapshot) -> Iterator[Finding]:
     elif lease is None:
         remedy = "name the Lease that kube-vip uses by --lease.services; without election there is none"
         yield Finding("lease", address, Status.UNKNOWN, "no Lease that decides on it was found", remedy)
-    elif lease.fresh:
-        yield Finding("lease", address, Status.MET, f"{lease.name} is held by {lease.holder or 'nobody just now'}")
     else:
-        remedy = "look at the kube-vip pods: none of them renews it"
-        yield Finding("lease", address, Status.FAILED, f"{lease.name} has expired", remedy)
+        yield lease_renewed(vip, lease)
 
 
 def _version(seen: Look, address: str) -> Finding:

@@ -14,7 +14,7 @@ from exporter.cli.looking import intent_of
 from exporter.cluster.errors import ConfigurationError
 from exporter.cluster.intent_file import IntentFile
 from exporter.config import ArgumentParser, Config, ConfigError, add_arguments, parse, reload
-from exporter.publish.listen import ListenError
+from exporter.publish.web.listen import ListenError
 from exporter.wire.capture import CaptureNotPermitted
 from exporter.wire.interface import NoDefaultRouteError
 

@@ -7,26 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from enum import StrEnum
 
 from exporter.cli import looking
 from exporter.cli.output import ago, columns, say
 from exporter.config import ArgumentParser
-from exporter.look import Look, differ, look
+from exporter.look import Look, look
 from exporter.publish.records import Record, rfc3339, vip_record
-from exporter.vip.model import SECOND, ClaimantClass, Source, State
+from exporter.vip.agreement import Answer, answer, wire_class
+from exporter.vip.model import SECOND, ClaimantClass, Source
 from exporter.vip.nodes import same_node
 from exporter.vip.snapshot import SourceHolder, VipSnapshot
-
-
-class Answer(StrEnum):
-    AGREED = "agreed"
-    DISAGREEMENT = "disagreement"
-    CONTEST = "contest"
-    MOVING = "moving"
-    SILENCE = "silence"
-    UNKNOWN = "unknown"
-
 
 EXIT = {Answer.AGREED: 0, Answer.UNKNOWN: 2}
 """Every other answer: 1."""
@@ -46,27 +36,6 @@ def main(arguments: Sequence[str]) -> int:
     answers = [answer(vip) for vip in asked] or [Answer.UNKNOWN]
     say(json.dumps(_record(seen, asked), indent=2) if given.json else "\n".join(_text(seen, asked)))
     return max(EXIT.get(one, 1) for one in answers)
-
-
-def answer(vip: VipSnapshot) -> Answer:
-    """What all sources together come to, as they are now: the settle time is for whoever watches longer."""
-    match vip.state:
-        case State.CONTESTED:
-            return Answer.CONTEST
-        case State.MOVING:
-            return Answer.MOVING
-        case State.SILENT:
-            return Answer.SILENCE
-    named = any(source.node for source in vip.sources)
-    if differ(vip) or (named and _wire_class(vip) is ClaimantClass.FOREIGN):
-        return Answer.DISAGREEMENT
-    return Answer.AGREED if vip.holder or vip.holder_mac else Answer.UNKNOWN
-
-
-def _wire_class(vip: VipSnapshot) -> ClaimantClass | None:
-    """What kind of MAC the holder on the wire has; None: there is none, or its node is known."""
-    wire = next((one for one in vip.sources if one.source is Source.WIRE and not one.node), None)
-    return next((one.claimant_class for one in vip.claimants if wire and one.mac == wire.mac), None)
 
 
 # --- JSON -------------------------------------------------------------------------------------------------------------
@@ -188,7 +157,7 @@ def _wire(seen: Look, vip: VipSnapshot, said: SourceHolder | None) -> str:
     announced = f"announced {ago(seen.snapshot.at - vip.last_announcement)} ago"
     if said is None:
         return f"{len(vip.claimants)} claimants, {announced}" if vip.claimants else f"last {announced}"
-    whose = f" {_NODELESS.get(_wire_class(vip), 'whose node is not known')}" if not said.node else ""
+    whose = f" {_NODELESS.get(wire_class(vip), 'whose node is not known')}" if not said.node else ""
     return f"{said.mac}{whose}, {announced}"
 
 

@@ -12,9 +12,9 @@ import pytest
 from exporter.cli import check, main, who
 from exporter.cli.checklist import Status, checklist
 from exporter.cli.output import ago
-from exporter.cli.who import Answer, answer
 from exporter.clock import Clock
 from exporter.look import Look
+from exporter.vip.agreement import Answer, answer
 from exporter.vip.model import HostSeen, Link, Mode, Source, seconds
 from tests.vip.more import wish
 from tests.vip.situations import (

@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
-from exporter.publish import web
-from exporter.publish.listen import ListenError
-from exporter.publish.web import WebServer
+from exporter.publish.web import server as web
+from exporter.publish.web.listen import ListenError
+from exporter.publish.web.server import WebServer
 
 LONG = b"vip_moves_total 1\n" * 200
 

@@ -25,10 +25,10 @@ from tornado.iostream import IOStream, StreamClosedError
 from tornado.web import Application, HTTPError, RequestHandler
 
 from exporter import log
-from exporter.publish.answer import HTML, TEXT, Answer, accepts_gzip, as_json, exposition, probe
-from exporter.publish.listen import listen
-from exporter.publish.query import BadParameterError, events_query
-from exporter.publish.turns import Turns
+from exporter.publish.web.answer import HTML, TEXT, Answer, accepts_gzip, as_json, exposition, probe
+from exporter.publish.web.listen import listen
+from exporter.publish.web.query import BadParameterError, events_query
+from exporter.publish.web.turns import Turns
 from exporter.vip.model import IPAddress, Nanoseconds
 
 MOST_CONNECTIONS = 512
