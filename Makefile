@@ -21,7 +21,8 @@ demo: $(VENV)/run.stamp
 	@$(BIN)/python -m exporter demo
 
 test: $(VENV)/dev.stamp
-	@./requirements/debian.sh iproute2:ip util-linux:setpriv openssl:openssl
+	@./requirements/debian.sh iproute2:ip util-linux:setpriv openssl:openssl curl:curl \
+		chromium:chromium fonts-liberation:/usr/share/fonts/truetype/liberation
 	@./requirements/debian.sh --unpack build/debian prometheus:usr/bin/promtool prometheus-alertmanager:usr/bin/amtool
 	$(BIN)/python -m pytest $(ARGS)
 

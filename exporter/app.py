@@ -8,19 +8,25 @@ scheduler ────┘                              └─ which addresses to
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from threading import Lock
 
 from exporter import __version__, log
 from exporter.clock import Clock
 from exporter.cluster.intent_file import IntentFile
 from exporter.config import Config
 from exporter.inputs import Inputs
+from exporter.publish.api import events_answer, vips_answer
 from exporter.publish.history import History
-from exporter.publish.metrics import CaptureStatus, ExporterStatus, Exposition, KubernetesStatus
-from exporter.publish.page import landing_page
-from exporter.publish.records import Record, event_record, rfc3339, vip_record
+from exporter.publish.metrics import Exposition
+from exporter.publish.page import CONTENT_SECURITY_POLICY, Moment, Page
+from exporter.publish.records import event_record
 from exporter.publish.state_file import StateFile
+from exporter.publish.status import CaptureStatus, ExporterStatus, KubernetesStatus
+from exporter.publish.web.door import FrontDoor
+from exporter.publish.web.openapi import document
+from exporter.publish.web.routes import Content
 from exporter.publish.web.server import WebServer
 from exporter.reconciler import Reconciler
 from exporter.scheduler import Scheduler
@@ -33,6 +39,7 @@ RECONCILE_EVERY: Nanoseconds = SECOND
 REMEMBER_EVERY: Nanoseconds = SECOND
 REMEMBER_ANYWAY: Nanoseconds = 10 * SECOND
 """Holders are written after each event, and this often without one, for when they were last heard."""
+SEEN_FOR: Nanoseconds = SECOND // 2
 UNHEALTHY_AFTER: Nanoseconds = 30 * SECOND
 """Without a reconciliation for so long, something is stuck that only a restart will mend."""
 RECONCILE_BUCKETS = (0.0001, 0.001, 0.01, 0.1, 1.0, 10.0)
@@ -44,14 +51,19 @@ class App:
     Args:
         config: what it was told.
         intent: the intent file's content; then Kubernetes is not asked.
+        door: who is let in.
+        reload: what `POST /-/reload` does: reads the configuration anew and says what is wrong with it.
 
     Raises:
         NoDefaultRouteError: no interface was named, and none can be chosen.
         ConfigurationError: no Kubernetes cluster is configured, or its kubeconfig is not there.
     """
 
-    def __init__(self, config: Config, intent: IntentFile | None) -> None:
+    def __init__(
+        self, config: Config, intent: IntentFile | None, *, door: FrontDoor, reload: Callable[[], tuple[str, ...]]
+    ) -> None:
         self._config = config
+        self._door = door
         self._clock = Clock()
         self._started = self._clock.now()
         self._history = History(config.events_history)
@@ -84,23 +96,33 @@ class App:
         self._last_reconcile = self._started
         self._reloaded = True
         self._reloaded_at = self._started
+        self._seen: Moment | None = None
+        self._seeing = Lock()
+        self._web = WebServer(config.web_listen_address, door=door, content=self._content(reload))
+        self._running = ExitStack()
+
+    def _content(self, reload: Callable[[], tuple[str, ...]]) -> Content:
+        snapshot, to_wall, observer = self._reconciler.snapshot, self._clock.to_wall, self._config.observer_name
         exposition = Exposition(
-            snapshot=self._reconciler.snapshot,
+            snapshot=snapshot,
             status=self._status,
-            to_wall=self._clock.to_wall,
-            observer=config.observer_name,
+            to_wall=to_wall,
+            observer=observer,
             summary=lambda: self._config.metrics_detail == "summary",
         )
-        self._web = WebServer(
-            str(config.web_listen_address),
+        page = Page(self._see)
+        return Content(
             metrics=exposition.render,
             ready=self._ready,
             healthy=self._healthy,
-            page=self._page,
-            vips=self._vips,
-            events=self._events,
+            page=lambda query: page.document(query.vips),
+            page_policy=CONTENT_SECURITY_POLICY,
+            parts=lambda query: page.parts(query.vips),
+            vips=lambda query: vips_answer(snapshot(), query, observer=observer, to_wall=to_wall),
+            events=lambda query: events_answer(self._history, query, from_wall=self._clock.from_wall),
+            openapi=document,
+            reload=reload if self._config.web_enable_lifecycle else None,
         )
-        self._running = ExitStack()
 
     # --- start and stop -----------------------------------------------------------------------------------------------
 
@@ -108,7 +130,7 @@ class App:
         """Start every part; if one cannot, those before it are stopped again.
 
         Raises:
-            ListenError: the address cannot be listened on.
+            ListenError: an address cannot be listened on.
             CaptureNotPermitted: CAP_NET_RAW is missing.
         """
         with ExitStack() as started:
@@ -132,7 +154,9 @@ class App:
             version=__version__,
             observer=self._config.observer_name,
             interfaces=[capture.device for capture in self._inputs.captures],
-            port=self._web.port,
+            listening=[str(address) for address in self._config.web_listen_address],
+            tls=self._door.tls_context() is not None,
+            login=self._door.needs_login,
             intent="file" if self._config.intent_file else "kubernetes" if self._inputs.cluster else "none",
         )
 
@@ -142,7 +166,12 @@ class App:
         log.info("stopped")
 
     def reload(self, config: Config, intent: IntentFile | None) -> None:
-        """Put a new configuration in force, as far as that goes without a restart."""
+        """Put a new configuration in force, as far as that goes without a restart.
+
+        Raises:
+            WebConfigError: the file with TLS and users is wrong; then nothing has changed.
+        """
+        self._door.reload()
         self._config = config
         log.configure(level=config.log_level, format=config.log_format)
         if intent is not None:
@@ -222,27 +251,24 @@ class App:
             reconciles=dict(self._reconciles),
             reconcile_duration=self._reconcile_duration.distribution(),
             log_suppressed={str(name): 0 for name in EventName} | log.suppressed(),
-            config_reloaded=self._reloaded,
+            config_reloaded=self._reloaded and not self._door.problems,
             config_reloaded_at=self._reloaded_at,
             state_file_up=None if self._state is None else self._state.up,
         )
 
-    def _page(self) -> str:
-        return landing_page(
-            self._reconciler.snapshot(), observer=self._config.observer_name, to_wall=self._clock.to_wall
-        )
-
-    def _vips(self) -> Record:
-        snapshot = self._reconciler.snapshot()
-        return {
-            "time": rfc3339(self._clock.to_wall(snapshot.at)),
-            "observer": self._config.observer_name,
-            "vips": [vip_record(vip, self._clock.to_wall) for vip in snapshot.vips],
-        }
-
-    def _events(self, *, vip: IPAddress | None, since: Nanoseconds | None, limit: int) -> Record:
-        begin = None if since is None else self._clock.from_wall(since)
-        return {"events": self._history.newest(vip=vip, since=begin, limit=limit)}
+    def _see(self) -> Moment:
+        """What the page shows. All who look within half a second see the same: a snapshot of many VIPs takes long."""
+        with self._seeing:
+            if self._seen is None or self._clock.now() - self._seen.snapshot.at > SEEN_FOR:
+                self._seen = Moment(
+                    snapshot=self._reconciler.snapshot(),
+                    status=self._status(),
+                    healthy=self._healthy(),
+                    ready=self._ready(),
+                    events=self._history.newest,
+                    to_wall=self._clock.to_wall,
+                )
+            return self._seen
 
     def _healthy(self) -> tuple[bool, str]:
         dead = [capture.device for capture in self._inputs.captures if not capture.alive]

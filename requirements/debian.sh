@@ -1,5 +1,6 @@
 #!/bin/sh
-# Provide Debian packages: debian.sh PACKAGE[:PROGRAM]...   installs those whose program is missing (needs root or sudo)
+# Provide Debian packages: debian.sh PACKAGE[:PROGRAM|:/FILE]...   installs those whose program or file is missing (needs
+#                                    root or sudo)
 #                          debian.sh --unpack DIR PACKAGE:FILE...   unpacks them into DIR, so that none of their
 #                                    services is started on this machine
 set -eu
@@ -24,7 +25,7 @@ install() {
     export DEBIAN_FRONTEND=noninteractive
     for wanted in "$@"; do
         program=${wanted#*:}
-        if [ "$program" != "$wanted" ] && command -v "$program" >/dev/null; then continue; fi
+        if [ "$program" != "$wanted" ] && { [ -e "$program" ] || command -v "$program" >/dev/null; }; then continue; fi
         refresh
         as_root apt-get -qq -y --no-install-recommends install "${wanted%%:*}" >/dev/null
     done

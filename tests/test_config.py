@@ -18,6 +18,7 @@ from exporter.config import (
     Config,
     ConfigError,
     ListenAddress,
+    UnixAddress,
     UsageError,
     add_arguments,
     load,
@@ -56,7 +57,7 @@ def arguments(*argv: str) -> argparse.Namespace:
 def test_the_defaults() -> None:
     config = load([], {"NODE_NAME": "node-1"})
     assert config == Config(observer_name="node-1")
-    assert config.web_listen_address == ListenAddress("", 10150)
+    assert config.web_listen_address == (ListenAddress("", 10150),)
     assert config.capture_interface == ()
     assert config.capture_buffer == 8 << 20
     assert config.services_watch == (
@@ -77,7 +78,9 @@ def test_every_setting_has_its_field_and_a_default_it_accepts() -> None:
 
 EXAMPLES = {
     "config.file": ("CONFIG", "CONFIG"),
-    "web.listen-address": ("127.0.0.1:1", ListenAddress("127.0.0.1", 1)),
+    "web.listen-address": ("127.0.0.1:1", (ListenAddress("127.0.0.1", 1),)),
+    "web.config.file": ("/etc/web.yaml", Path("/etc/web.yaml")),
+    "web.enable-lifecycle": ("true", True),
     "log.level": ("debug", "debug"),
     "log.format": ("json", "json"),
     "capture.interface": ("mgmt-br", ("mgmt-br",)),
@@ -175,7 +178,7 @@ def test_yaml_values_mean_what_they_look_like(file: Path) -> None:
     """An unquoted :10150, yes or 0123 reaches the parser as written, not as YAML 1.1 would have it."""
     file.write_text("web: {listen-address: ':1'}\nkubernetes: {enabled: no}\nobserver: {name: 0123}\nvip.period: 3s\n")
     config = load([f"--config.file={file}"], {})
-    assert config.web_listen_address.port == 1
+    assert config.web_listen_address == (ListenAddress("", 1),)
     assert config.kubernetes_enabled is False
     assert config.observer_name == "0123"
     assert config.vip_period == 3 * SECOND
@@ -252,11 +255,25 @@ def test_addresses(text: str, host: str, port: int) -> None:
     assert str(ListenAddress(host, port)) == text
 
 
+def test_unix_sockets() -> None:
+    assert parse_listen_address("unix:/run/vip.sock") == UnixAddress("/run/vip.sock")
+    assert str(UnixAddress("/run/vip.sock")) == "unix:/run/vip.sock"
+    with pytest.raises(ValueError, match="at most 107 bytes"):
+        parse_listen_address("unix:/" + "x" * 107)
+
+
+def test_several_addresses_each_once() -> None:
+    flags = [f"--web.listen-address={text}" for text in ("127.0.0.1:1", "unix:/run/vip.sock", "127.0.0.1:1")]
+    assert load(flags, {}).web_listen_address == (ListenAddress("127.0.0.1", 1), UnixAddress("/run/vip.sock"))
+
+
 # --- mistakes ---------------------------------------------------------------------------------------------------------
 
 BAD_VALUES = [
     ("web.listen-address", "10150", "write :10150"),
     ("web.listen-address", "::1:80", "brackets"),
+    ("web.listen-address", "unix:vip.sock", "absolute path"),
+    ("web.listen-address", "unix:/run/", "absolute path"),
     ("web.listen-address", "[1.2.3.4]:80", "accepted: host:port"),
     ("web.listen-address", "host:http", "0 to 65535"),
     ("web.listen-address", "a b:1", "accepted: host:port"),

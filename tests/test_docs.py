@@ -40,7 +40,7 @@ def test_what_is_quoted_exists(page: Path) -> None:
     labels = {label for metric in CATALOGUE for label in metric.labels}
     quoted = set(re.findall(r"`(vip_[a-z0-9_]+?)(?:\{[^`]*)?`", text)) - {str(name) for name in EventName} - labels
     assert {name for name in quoted if not name.endswith("_")} <= with_suffixes
-    flags = set(re.findall(r"--([a-z]+\.[a-z-]+)", text))
+    flags = set(re.findall(r"--([a-z]+(?:\.[a-z-]+)+)", text))
     assert flags <= {setting.key for setting in SETTINGS} | {"config.check"}
 
 

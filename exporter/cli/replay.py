@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from exporter.cluster.intent_words import address as unicast_address
 from exporter.config import ArgumentParser, ConfigError
 from exporter.config.values import PERIOD
 from exporter.publish.records import event_record, replay_record
-from exporter.replay import Replay, replay
+from exporter.publish.replayed import Replay
+from exporter.replay import replay
 from exporter.vip.model import IPAddress, Nanoseconds
 from exporter.wire.capture_file import CaptureFileError
 
@@ -35,7 +37,12 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument(
         "--period", metavar="DURATION", default="auto", help="announcement period; 0s: not repeated (default: learned)"
     )
-    parser.add_argument("--format", choices=("text", "json", "metrics"), default="text", help="default: text")
+    parser.add_argument(
+        "--format",
+        choices=("text", "json", "metrics", "html"),
+        default="text",
+        help="html: a report for an incident (default: text)",
+    )
     given = parser.parse_args(arguments)
     vips = [_address(text) for text in given.vip]
     try:
@@ -44,33 +51,44 @@ def main(arguments: Sequence[str]) -> int:
             vips=vips,
             intent=read_intent_file(Path(given.intent)) if given.intent else None,
             period=_period(given.period),
+            announcers=given.format == "html",
             progress=_progress_bar() if sys.stderr.isatty() else lambda _done, _size: None,
         )
     except (CaptureFileError, IntentFileError) as error:
         raise ConfigError(str(error).splitlines()) from None
     for warning in result.warnings:
         print(f"vip-exporter: warning: {warning}", file=sys.stderr)
-    say(_render(result, given.format).removesuffix("\n"))
+    # The report says in itself that it is UTF-8, whatever the terminal has.
+    say(_render(result, given, vips).removesuffix("\n"), encoding="utf-8" if given.format == "html" else None)
     return 0
 
 
-def _render(result: Replay, form: str) -> str:
+def _render(result: Replay, given: Namespace, vips: Sequence[IPAddress]) -> str:
     # Each format imports what only it needs.
-    if form == "metrics":
+    if given.format == "metrics":
         from exporter.publish.metrics import Exposition
 
         exposition = Exposition(snapshot=lambda: result.snapshot, status=None, to_wall=lambda at: at)
         return exposition.render("")[1].decode()
-    if form == "json":
+    if given.format == "json":
         document = {
             "vips": [replay_record(vip) for vip in result.snapshot.vips],
             "events": [event_record(event, lambda at: at) for event in result.events],
             "ignored": result.ignored,
         }
         return json.dumps(document, indent=2) + "\n"
+    if given.format == "html":
+        from exporter.publish.page.report import Origin, report
+
+        return report(result, Origin(_name(given.capture), _name(given.intent or ""), tuple(vips), given.period))
     from exporter.cli.report import text_report
 
     return text_report(result)
+
+
+def _name(path: str) -> str:
+    """Of a file, without the folders that it lies in."""
+    return "standard input" if path == "-" else Path(path).name
 
 
 def _address(text: str) -> IPAddress:

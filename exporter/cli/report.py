@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from exporter.publish.records import event_record, rfc3339
-from exporter.replay import Replay
+from exporter.publish.replayed import Replay
 from exporter.vip.model import SECOND, Nanoseconds
 from exporter.vip.snapshot import Event, VipSnapshot
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from threading import Lock
 
 from exporter import __version__, cli, log
 from exporter.app import App
@@ -14,7 +15,9 @@ from exporter.cli.looking import intent_of
 from exporter.cluster.errors import ConfigurationError
 from exporter.cluster.intent_file import IntentFile
 from exporter.config import ArgumentParser, Config, ConfigError, add_arguments, parse, reload
+from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.listen import ListenError
+from exporter.publish.web.web_config import WebConfigError
 from exporter.wire.capture import CaptureNotPermitted
 from exporter.wire.interface import NoDefaultRouteError
 
@@ -33,19 +36,28 @@ def main(arguments: Sequence[str]) -> int:
         return 0
     config = parse(given, os.environ)
     intent = intent_of(config)
+    door = _door_of(config)
     if given.config_check:
         print("the configuration is good")
         return 0
     log.configure(level=config.log_level, format=config.log_format)
-    return _run(config, intent, given)
+    return _run(config, intent, door, given)
 
 
-def _run(config: Config, intent: IntentFile | None, given: argparse.Namespace) -> int:
+def _door_of(config: Config) -> FrontDoor:
+    try:
+        return FrontDoor(config.web_config_file)
+    except WebConfigError as error:
+        raise ConfigError(error.problems) from None
+
+
+def _run(config: Config, intent: IntentFile | None, door: FrontDoor, given: argparse.Namespace) -> int:
     # Blocked before the first thread starts, so that every thread inherits it and none but `sigwait` takes a signal.
     signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
     try:
-        app = App(config, intent)
+        app = App(config, intent, door=door, reload=lambda: reloader())  # noqa: PLW0108 - it does not exist yet
+        reloader = _Reloader(app, config, given)
         app.start()
     except CaptureNotPermitted as error:
         print(f"vip-exporter: {error}", file=sys.stderr)
@@ -56,23 +68,33 @@ def _run(config: Config, intent: IntentFile | None, given: argparse.Namespace) -
         print(f"vip-exporter: {error}", file=sys.stderr)
         return 1
     while signal.sigwait(signals) == signal.SIGHUP:
-        config = _reload(app, config, given)
+        reloader()
     app.stop()
     return 0
 
 
-def _reload(app: App, config: Config, given: argparse.Namespace) -> Config:
-    """Put what the files say now in force, or keep the old configuration whole."""
-    try:
-        result = reload(config, given, os.environ)
-        intent = intent_of(result.config)
-    except ConfigError as error:
-        for problem in error.problems:
-            log.error("configuration not reloaded", problem=problem)
-        app.refuse_reload()
-        return config
-    app.reload(result.config, intent)
-    if result.needs_restart:
-        log.warning("restart needed for new values", keys=result.needs_restart)
-    log.info("configuration reloaded", changed=result.changed)
-    return result.config
+class _Reloader:
+    """Puts what the files say now in force, or keeps the old configuration whole. One at a time."""
+
+    def __init__(self, app: App, config: Config, given: argparse.Namespace) -> None:
+        self._app = app
+        self._config = config
+        self._given = given
+        self._lock = Lock()
+
+    def __call__(self) -> tuple[str, ...]:
+        """Returns what is wrong, a line for each thing; nothing: it is in force."""
+        with self._lock:
+            try:
+                result = reload(self._config, self._given, os.environ)
+                self._app.reload(result.config, intent_of(result.config))
+            except (ConfigError, WebConfigError) as error:
+                for problem in error.problems:
+                    log.error("configuration not reloaded", problem=problem)
+                self._app.refuse_reload()
+                return error.problems
+            self._config = result.config
+            if result.needs_restart:
+                log.warning("restart needed for new values", keys=result.needs_restart)
+            log.info("configuration reloaded", changed=result.changed)
+            return ()

@@ -6,15 +6,17 @@ Exit status 0: they agree. 1: they do not, or the VIP is contested, moving or si
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from exporter.cli import looking
-from exporter.cli.output import ago, columns, say
+from exporter.cli.output import columns, say
 from exporter.config import ArgumentParser
 from exporter.look import Look, look
+from exporter.publish.length import length
 from exporter.publish.records import Record, rfc3339, vip_record
-from exporter.vip.agreement import Answer, answer, wire_class
-from exporter.vip.model import SECOND, ClaimantClass, Source
+from exporter.publish.said import VERDICT, agreed, nodeless
+from exporter.vip.agreement import Answer, answer
+from exporter.vip.model import SECOND, Source
 from exporter.vip.nodes import same_node
 from exporter.vip.snapshot import SourceHolder, VipSnapshot
 
@@ -60,19 +62,6 @@ def _vip_record(seen: Look, vip: VipSnapshot) -> Record:
 
 # --- text -------------------------------------------------------------------------------------------------------------
 
-_SAYS = {
-    Answer.DISAGREEMENT: "THE SOURCES DISAGREE",
-    Answer.CONTEST: "CONTESTED: several announce it",
-    Answer.MOVING: "MOVING: another has begun to announce it; look again in a moment",
-    Answer.SILENCE: "SILENT: nobody announces it",
-    Answer.UNKNOWN: "UNKNOWN: nothing that can be seen from here tells who holds it",
-}
-_NODELESS: Mapping[ClaimantClass | None, str] = {
-    ClaimantClass.HWADDR: "which every node has in turn (DHCP)",
-    ClaimantClass.FHRP: "which a group of routers shares",
-    ClaimantClass.FOREIGN: "which is NO NODE'S",
-}
-
 
 def _text(seen: Look, vips: Sequence[VipSnapshot]) -> Iterator[str]:
     for number, vip in enumerate(vips):
@@ -91,9 +80,9 @@ def _vip_text(seen: Look, vip: VipSnapshot) -> Iterator[str]:
     found, held = answer(vip), _held(seen, vip)
     if found is Answer.AGREED:
         yield f"{vip.address}  {held}"
-        yield f"  {_agreed(vip)}"
+        yield f"  {agreed(vip)}"
     else:
-        yield f"{vip.address}  {_SAYS[found]}"
+        yield f"{vip.address}  {VERDICT[found]}"
         if held:
             yield f"  holder, by {vip.holder_source or Source.WIRE}: {held}"
     if vip.services:
@@ -104,20 +93,14 @@ def _vip_text(seen: Look, vip: VipSnapshot) -> Iterator[str]:
         yield f"  claimant: {claimant.mac}  {claimant.holder or 'node not known'}  [{claimant.claimant_class}]"
 
 
-def _agreed(vip: VipSnapshot) -> str:
-    """Which sources say so: one that names no node, only a MAC, counts where none names a node."""
-    sources = [str(one.source) for one in vip.sources if bool(one.node) is bool(vip.holder)]
-    return f"agreed by {', '.join(sources)}" if len(sources) > 1 else f"agreed, by one source alone: {sources[0]}"
-
-
 def _held(seen: Look, vip: VipSnapshot) -> str:
     """Who holds it, and since when; empty: nobody is known."""
     if not (holder := vip.holder or (vip.holder_mac and f"{vip.holder_mac} (node not known)")):
         return ""
     since, now = seen.since(vip), seen.snapshot.at
     if since is not None:
-        return f"{holder}, since {rfc3339(seen.clock.to_wall(since))[:19]}Z ({ago(now - since)})"
-    return f"{holder}, for at least {ago(now - vip.holder_since)}" if vip.holder_since is not None else holder
+        return f"{holder}, since {rfc3339(seen.clock.to_wall(since))[:19]}Z ({length(now - since)})"
+    return f"{holder}, for at least {length(now - vip.holder_since)}" if vip.holder_since is not None else holder
 
 
 def _source_row(seen: Look, vip: VipSnapshot, source: Source) -> tuple[str, str, str]:
@@ -153,11 +136,11 @@ def _wire(seen: Look, vip: VipSnapshot, said: SourceHolder | None) -> str:
     if Source.WIRE in seen.lacking:
         return "not available"
     if vip.last_announcement is None:
-        return f"not announced in {ago(seen.listened)}"
-    announced = f"announced {ago(seen.snapshot.at - vip.last_announcement)} ago"
+        return f"not announced in {length(seen.listened)}"
+    announced = f"announced {length(seen.snapshot.at - vip.last_announcement)} ago"
     if said is None:
         return f"{len(vip.claimants)} claimants, {announced}" if vip.claimants else f"last {announced}"
-    whose = f" {_NODELESS.get(wire_class(vip), 'whose node is not known')}" if not said.node else ""
+    whose = f" {nodeless(vip)}" if not said.node else ""
     return f"{said.mac}{whose}, {announced}"
 
 

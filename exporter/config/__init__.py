@@ -13,16 +13,18 @@ from exporter.config.load import (
 )
 from exporter.config.reference import reference
 from exporter.config.settings import SETTINGS, Config, Setting
-from exporter.config.values import ListenAddress, parse_duration, parse_listen_address
+from exporter.config.values import Address, ListenAddress, UnixAddress, parse_duration, parse_listen_address
 
 __all__ = [
     "SETTINGS",
+    "Address",
     "ArgumentParser",
     "Config",
     "ConfigError",
     "ListenAddress",
     "Reload",
     "Setting",
+    "UnixAddress",
     "UsageError",
     "add_arguments",
     "add_settings",

@@ -12,9 +12,7 @@ from pathlib import Path
 import yaml
 
 from exporter.config.settings import SETTINGS, VARIABLE_PREFIX, Setting
-
-LARGEST_FILE = 1 << 20
-"""Bytes; a configuration file is never this long."""
+from exporter.config.yaml_text import YamlFileError, describe, is_null, line_of, read_yaml, shown, suggestion
 
 # Kubernetes gives each pod such variables for every Service, ours ("vip-exporter") among them.
 _SERVICE_LINK = re.compile(r"(.*_)?(SERVICE_(HOST|PORT)(_\w+)?|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?)?)")
@@ -35,16 +33,6 @@ class Problem:
     """Something there that is no setting."""
 
     text: str
-
-
-def shown(text: str) -> str:
-    """A bad value inside an error: quoted, control characters escaped, not endless."""
-    return ascii(text if len(text) <= 100 else f"{text[:100]}...")
-
-
-def suggestion(name: str, valid: list[str]) -> str:
-    nearest = get_close_matches(name, valid, n=1, cutoff=0.5)
-    return f"did you mean {nearest[0]}?" if nearest else "see --help for those there are"
 
 
 def from_flags(arguments: argparse.Namespace) -> Iterator[Given | Problem]:
@@ -75,22 +63,10 @@ def from_environment(environ: Mapping[str, str]) -> Iterator[Given | Problem]:
 
 
 def from_file(path: Path) -> Iterator[Given | Problem]:
-    """What the file says. Values are read as text, so that `yes`, `1:30` or `0o17` mean what they look like."""
     try:
-        with path.open("rb") as file:
-            content = file.read(LARGEST_FILE + 1)
-        if len(content) > LARGEST_FILE:
-            yield Problem(f"{path}: larger than {LARGEST_FILE} bytes")
-            return
-        root = yaml.compose(content.decode("utf-8-sig"), Loader=yaml.SafeLoader)
-    except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
-        yield Problem(f"{path}: cannot be read: {reason}")
-    except yaml.MarkedYAMLError as error:
-        line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
-        yield Problem(f"{path}{line}: not valid YAML: {error.problem}")
-    except (yaml.YAMLError, RecursionError):
-        yield Problem(f"{path}: not valid YAML: a control character, or nested too deeply")
+        root = read_yaml(path)
+    except YamlFileError as error:
+        yield Problem(str(error))
     else:
         if root is not None:
             yield from _walk(path, root, prefix="", seen={})
@@ -98,22 +74,22 @@ def from_file(path: Path) -> Iterator[Given | Problem]:
 
 def _walk(path: Path, node: yaml.Node, *, prefix: str, seen: dict[str, int]) -> Iterator[Given | Problem]:
     keys = {setting.key: setting for setting in SETTINGS}
-    if _is_null(node):
+    if is_null(node):
         return
     if not isinstance(node, yaml.MappingNode):
         inside = prefix.removesuffix(".") or "the file"
-        yield Problem(f"{path}:{_line(node)}: {inside}: {_describe(node)}; accepted: a map of settings")
+        yield Problem(f"{path}:{line_of(node)}: {inside}: {describe(node)}; accepted: a map of settings")
         return
     for key_node, value in node.value:
-        place = f"{path}:{_line(key_node)}"
+        place = f"{path}:{line_of(key_node)}"
         if not isinstance(key_node, yaml.ScalarNode):
-            yield Problem(f"{place}: {_describe(key_node)} as a key; accepted: the name of a setting")
+            yield Problem(f"{place}: {describe(key_node)} as a key; accepted: the name of a setting")
             continue
         key = prefix + key_node.value
         if key in seen:
             yield Problem(f"{place}: {shown(key)[1:-1]}: already set in line {seen[key]}; accepted: once")
             continue
-        seen[key] = _line(key_node)
+        seen[key] = line_of(key_node)
         if key == "config.file":
             yield Problem(f"{place}: config.file: names this file and cannot be set in it")
         elif setting := keys.get(key):
@@ -125,30 +101,12 @@ def _walk(path: Path, node: yaml.Node, *, prefix: str, seen: dict[str, int]) -> 
 
 
 def _leaf(setting: Setting, place: str, node: yaml.Node) -> Iterator[Given | Problem]:
-    if _is_null(node):
+    if is_null(node):
         return
     items = node.value if isinstance(node, yaml.SequenceNode) and setting.repeatable else [node]
-    wrong = next((item for item in items if not isinstance(item, yaml.ScalarNode) or _is_null(item)), None)
+    wrong = next((item for item in items if not isinstance(item, yaml.ScalarNode) or is_null(item)), None)
     if wrong is None:
         yield Given(setting, place, tuple(item.value for item in items))
     else:
         several = " or a list of such" if setting.repeatable else ""
-        yield Problem(f"{place}: {_describe(wrong)}; accepted: {setting.kind.accepts}{several}")
-
-
-def _is_null(node: yaml.Node) -> bool:
-    return node.tag == "tag:yaml.org,2002:null"
-
-
-def _line(node: yaml.Node) -> int:
-    return int(node.start_mark.line) + 1
-
-
-def _describe(node: yaml.Node) -> str:
-    match node:
-        case yaml.MappingNode():
-            return "a map"
-        case yaml.SequenceNode():
-            return "a list"
-        case _:
-            return f"the value {shown(node.value)}"
+        yield Problem(f"{place}: {describe(wrong)}; accepted: {setting.kind.accepts}{several}")

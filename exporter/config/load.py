@@ -20,11 +20,10 @@ from exporter.config.given import (
     from_environment,
     from_file,
     from_flags,
-    shown,
-    suggestion,
 )
 from exporter.config.settings import SETTINGS, Config, Setting
 from exporter.config.values import BOOLEAN
+from exporter.config.yaml_text import shown, suggestion
 
 
 class ConfigError(Exception):

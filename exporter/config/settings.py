@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from exporter.config import values
-from exporter.config.values import Kind, ListenAddress
+from exporter.config.values import Address, Kind
 from exporter.vip.model import IPAddress, Mac, Nanoseconds, ServiceRef
 
 
@@ -75,11 +75,27 @@ class Config:
         help="YAML file with any of these settings, nested at the dots.",
         unset="no file",
     )
-    web_listen_address: ListenAddress = _setting(
+    web_listen_address: tuple[Address, ...] = _setting(
         "web.listen-address",
         values.ADDRESS,
         ":10150",
-        help="Where to serve metrics, the page and the API. Without a host: on every address, IPv4 and IPv6.",
+        help=(
+            "Where to serve metrics, the page and the API. Without a host: on every address, IPv4 and IPv6. A unix"
+            " socket is for its owner and group."
+        ),
+        repeatable=True,
+    )
+    web_config_file: Path | None = _setting(
+        "web.config.file",
+        values.PATH,
+        help="YAML file with TLS and users, in the format of Prometheus' exporters. Read anew whenever it changes.",
+        unset="neither TLS nor passwords",
+    )
+    web_enable_lifecycle: bool = _setting(
+        "web.enable-lifecycle",
+        values.BOOLEAN,
+        "false",
+        help="Permit `POST /-/reload`, which does what SIGHUP does.",
     )
     log_level: str = _setting(
         "log.level",

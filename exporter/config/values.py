@@ -6,6 +6,7 @@ is a hint on this very text; what is accepted in general stands beside the parse
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -37,6 +38,17 @@ class ListenAddress:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class UnixAddress:
+    path: str
+    """Absolute."""
+
+    def __str__(self) -> str:
+        return f"unix:{self.path}"
+
+
+Address = ListenAddress | UnixAddress
+
 _MILLISECOND = SECOND // 1000
 _UNITS = {
     "y": 365 * 86_400 * SECOND,
@@ -47,6 +59,8 @@ _UNITS = {
     "s": SECOND,
     "ms": _MILLISECOND,
 }
+_LONGEST_UNIX_PATH = 107
+"""struct sockaddr_un has 108 bytes with the final zero (unix(7))."""
 _DURATION = re.compile("".join(f"(?:([0-9]{{1,9}}){unit})?" for unit in _UNITS))
 _SIZE = re.compile(r"([0-9]{1,12})(B|KiB|MiB|GiB)")
 _BYTES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
@@ -66,8 +80,10 @@ def parse_duration(text: str) -> Nanoseconds:
     return sum(int(count) * unit for count, unit in zip(match.groups(), _UNITS.values(), strict=True) if count)
 
 
-def parse_listen_address(text: str) -> ListenAddress:
-    """Read `host:port`, `[IPv6]:port` or `:port`."""
+def parse_listen_address(text: str) -> Address:
+    """Read `host:port`, `[IPv6]:port`, `:port` or `unix:/path`."""
+    if text.startswith("unix:"):
+        return _unix_address(text.removeprefix("unix:"))
     host, colon, port = text.rpartition(":")
     if not colon:
         raise ValueError(f"it has no colon; for a port alone write :{text}" if text.isdecimal() else "it has no port")
@@ -82,6 +98,14 @@ def parse_listen_address(text: str) -> ListenAddress:
     elif host and not _HOST.fullmatch(host):
         raise ValueError
     return ListenAddress(host, int(port))
+
+
+def _unix_address(path: str) -> UnixAddress:
+    if not path.startswith("/") or path.endswith("/") or "\0" in path:
+        raise ValueError("a unix socket has an absolute path, such as unix:/run/vip-exporter.sock")
+    if len(os.fsencode(path)) > _LONGEST_UNIX_PATH:
+        raise ValueError(f"the path of a unix socket has at most {_LONGEST_UNIX_PATH} bytes")
+    return UnixAddress(os.path.normpath(path))
 
 
 def _duration_of(minimum: Nanoseconds, maximum: Nanoseconds) -> Callable[[str], Nanoseconds]:
@@ -213,7 +237,7 @@ _SHORTEST_PERIOD = 100 * _MILLISECOND
 _LONGEST_PERIOD = 3600 * SECOND
 _LONGEST = 365 * 86_400 * SECOND
 
-ADDRESS = Kind("address", "host:port, [IPv6 address]:port or :port", parse_listen_address)
+ADDRESS = Kind("address", "host:port, [IPv6 address]:port, :port or unix:/path", parse_listen_address)
 BOOLEAN = Kind("boolean", "true or false", _boolean)
 DURATION = Kind("duration", "a duration from 0s to 1y such as 15s, 1m30s or 500ms", _duration_of(0, _LONGEST))
 INTERVAL = Kind("duration", "a duration from 1s to 1y such as 15s, 1m30s or 5m", _duration_of(SECOND, _LONGEST))

@@ -7,9 +7,7 @@ because one part of it does: that part is missing, and logged.
 from __future__ import annotations
 
 import platform
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
@@ -19,6 +17,7 @@ from prometheus_client.registry import Collector
 from exporter import __version__, log
 from exporter.publish.catalogue import EXPORTER_METRICS, FLEET_METRICS, VIP_METRICS, Metric, Type
 from exporter.publish.records import ToWall
+from exporter.publish.status import ExporterStatus
 from exporter.vip.histogram import Distribution
 from exporter.vip.model import SECOND, Check, ClaimantClass, Kind, Nanoseconds, Source, State
 from exporter.vip.snapshot import Snapshot, VipSnapshot
@@ -33,45 +32,6 @@ _KINDS = {
     4: ((Kind.REQUEST, Kind.REPLY), ("probe", "own_probe", Kind.ORDINARY_REQUEST, Kind.ORDINARY_REPLY)),
     6: ((Kind.NA,), ("probe", "own_probe", Kind.SOLICITED_NA)),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class CaptureStatus:
-    """What one interface's capture tells of itself."""
-
-    device: str
-    up: bool
-    frames: int
-    dropped: int
-    reopens: int
-    last_frame: Nanoseconds | None
-    ignored: Mapping[str, int]
-
-
-@dataclass(frozen=True, slots=True)
-class KubernetesStatus:
-    up: bool
-    last_sync: Mapping[str, Nanoseconds]
-    errors: Mapping[tuple[str, Any], int]
-    """By resource and reason."""
-
-
-@dataclass(frozen=True, slots=True)
-class ExporterStatus:
-    """What the exporter knows of itself, beside the VIPs."""
-
-    observer: str = ""
-    revision: str = ""
-    captures: Sequence[CaptureStatus] = ()
-    kubernetes: KubernetesStatus | None = None
-    reconciles: Mapping[str, int] = field(default_factory=dict)
-    reconcile_duration: Distribution | None = None
-    log_suppressed: Mapping[str, int] = field(default_factory=dict)
-    state_file_up: bool | None = None
-    """None: no state file is configured."""
-    config_reloaded: bool | None = None
-    config_reloaded_at: Nanoseconds | None = None
-    """Of the last success."""
 
 
 class Exposition:

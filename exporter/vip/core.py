@@ -39,7 +39,7 @@ from exporter.vip.model import (
     format_mac,
 )
 from exporter.vip.nodes import NodeMap
-from exporter.vip.snapshot import Event, NodeMac, NodeState, Snapshot
+from exporter.vip.snapshot import Claimant, Event, NodeMac, NodeState, Snapshot
 from exporter.vip.vip import Vip
 from exporter.vip.world import World
 
@@ -365,6 +365,10 @@ class Core:
             ),
             shared_macs=self.shared_macs(),
         )
+
+    def whose(self, address: IPAddress, mac: Mac) -> Claimant:
+        """What is known of a MAC that announced a watched address at any time."""
+        return self._vips[address].whose(mac)
 
     def shared_macs(self) -> dict[str, tuple[str, ...]]:
         """MACs that several nodes claim, with the nodes."""

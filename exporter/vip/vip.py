@@ -337,6 +337,10 @@ class Vip:
             bound=self._bound,
         )
 
+    def whose(self, mac: Mac) -> Claimant:
+        """What is known of a MAC, whether it claims the VIP or not."""
+        return Claimant(format_mac(mac), self._evidence.node_of(mac), self._evidence.class_of(mac))
+
     def _claimant(self, claim: Claim) -> Claimant:
         return Claimant(
             mac=format_mac(claim.mac),

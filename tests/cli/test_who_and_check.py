@@ -11,9 +11,9 @@ import pytest
 
 from exporter.cli import check, main, who
 from exporter.cli.checklist import Status, checklist
-from exporter.cli.output import ago
 from exporter.clock import Clock
 from exporter.look import Look
+from exporter.publish.length import length
 from exporter.vip.agreement import Answer, answer
 from exporter.vip.model import HostSeen, Link, Mode, Source, seconds
 from tests.vip.more import wish
@@ -379,4 +379,4 @@ def test_a_failure_ends_with_status_1_and_is_shown(monkeypatch, capsys) -> None:
     [(-1, "0.0 s"), (2.34, "2.3 s"), (250, "4 m 10 s"), (7_380, "2 h 3 m"), (266_400, "3 d 2 h")],
 )
 def test_lengths_of_time(duration, words) -> None:
-    assert ago(seconds(duration)) == words
+    assert length(seconds(duration)) == words

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -15,13 +16,20 @@ from urllib.request import Request, urlopen
 
 
 class Exporter:
-    def __init__(self, process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    def __init__(
+        self, process: subprocess.Popen[bytes], url: str, log: Path, client: ssl.SSLContext | None = None
+    ) -> None:
         self.process = process
         self.url = url
         self._log = log
+        self._client = client
+
+    @property
+    def port(self) -> int:
+        return int(self.url.rpartition(":")[2])
 
     def get(self, path: str, **headers: str) -> str:
-        with urlopen(Request(self.url + path, headers=headers), timeout=10) as answer:
+        with urlopen(Request(self.url + path, headers=headers), timeout=10, context=self._client) as answer:
             return answer.read().decode()
 
     def api(self, path: str) -> dict:
@@ -47,14 +55,14 @@ def until(condition, timeout: float = 10.0):
 
 
 @contextmanager
-def exporter(tmp_path: Path, *arguments: str) -> Iterator[Exporter]:
-    """Start one on loopback and stop it again; it must end well."""
+def exporter(tmp_path: Path, *arguments: str, client: ssl.SSLContext | None = None) -> Iterator[Exporter]:
+    """Start one on loopback and stop it again; it must end well. `client`: it is asked over TLS."""
     port = free_port()
     log = tmp_path / f"exporter-{port}.log"
     command = [sys.executable, "-m", "exporter", f"--web.listen-address=127.0.0.1:{port}", *arguments]
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output)
-    running = Exporter(process, f"http://127.0.0.1:{port}", log)
+    running = Exporter(process, f"http{'s' if client else ''}://127.0.0.1:{port}", log, client)
 
     def ready() -> bool:
         assert process.poll() is None, running.log

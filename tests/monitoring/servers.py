@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.request import Request
 
@@ -43,18 +44,26 @@ class Prometheus(Server):
         targets: of the job `vip-exporter`.
         rules: rule files.
         alertmanager: where alerts are sent, as host:port; empty: nowhere.
+        scrape: what else the scrape configuration says, such as `scheme` and `basic_auth`.
     """
 
     name = "prometheus"
     port = 9090
 
     def __init__(
-        self, *, targets: Sequence[Target], rules: Sequence[Path] = (), alertmanager: str = "", **options: Any
+        self,
+        *,
+        targets: Sequence[Target],
+        rules: Sequence[Path] = (),
+        alertmanager: str = "",
+        scrape: Mapping[str, Any] = MappingProxyType({}),
+        **options: Any,
     ) -> None:
         super().__init__(**options)
         self._targets = tuple(targets)
         self._rules = tuple(rules)
         self._alertmanager = alertmanager
+        self._scrape = dict(scrape)
 
     def command(self) -> list[str]:
         config = self.directory / "prometheus.yaml"
@@ -70,7 +79,7 @@ class Prometheus(Server):
         static = [{"targets": [target.address], "labels": dict(target.labels)} for target in self._targets]
         config: dict[str, Any] = {
             "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
-            "scrape_configs": [{"job_name": JOB, "static_configs": static}],
+            "scrape_configs": [{"job_name": JOB, "static_configs": static, **self._scrape}],
             "rule_files": [str(path) for path in self._rules],
         }
         if self._alertmanager:

@@ -12,7 +12,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
 from exporter.publish.catalogue import CATALOGUE, VIP_METRICS, Type
-from exporter.publish.metrics import CaptureStatus, ExporterStatus, Exposition, KubernetesStatus
+from exporter.publish.metrics import Exposition
+from exporter.publish.status import CaptureStatus, ExporterStatus, KubernetesStatus
 from exporter.vip.core import Core
 from exporter.vip.histogram import Histogram
 from exporter.vip.model import (

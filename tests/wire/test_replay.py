@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from exporter.cluster.intent_file import read_intent_file
-from exporter.replay import Replay, replay
+from exporter.publish.replayed import Replay
+from exporter.replay import replay
 from exporter.vip.model import SECOND, IPAddress
 from exporter.vip.snapshot import VipSnapshot
 from exporter.wire import craft

@@ -1,61 +1,84 @@
-"""The landing page: the VIPs as one plain table, made on the server, readable without scripts."""
+"""The status page: one document made on the server, readable without scripts, and the parts of it that may change."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from html import escape
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from exporter import __version__
-from exporter.publish.records import ToWall, rfc3339
-from exporter.vip.model import Nanoseconds
-from exporter.vip.snapshot import Snapshot, VipSnapshot
+from exporter.publish.page.card import Card, Row
+from exporter.publish.page.parts import Parts
+from exporter.publish.page.render import SCRIPT, STYLE, fill, own, policy, render
+from exporter.publish.page.view import WORST_FIRST, Moment, View, view
+from exporter.publish.page.words import GLYPHS, Time
+from exporter.vip.model import IPAddress
 
-_STYLE = """
-:root { color-scheme: light dark; font-family: system-ui, sans-serif; line-height: 1.5 }
-body { max-width: 72rem; margin: 2rem auto; padding: 0 1rem }
-table { border-collapse: collapse; width: 100% }
-th, td { text-align: left; padding: .4rem .8rem; border-bottom: 1px solid #8884 }
-td, th { white-space: nowrap }
-td.number { text-align: right; font-variant-numeric: tabular-nums }
-code { font-family: ui-monospace, monospace }
-.held { color: light-dark(#0a6b2d, #6fdc8c) } .contested { color: light-dark(#a2191f, #ff8389) }
-.moving, .silent { color: light-dark(#8a5a00, #f1c21b) } .state { font-weight: 600 }
-.scroll { overflow-x: auto }
-"""
-_COLUMNS = ("VIP", "State", "Holder", "MAC", "Since", "Sources differ", "Moves", "Contests")
+__all__ = ["CONTENT_SECURITY_POLICY", "Moment", "Page", "Parts"]
+
+CONTENT_SECURITY_POLICY = policy(
+    style=STYLE, script=SCRIPT, more="connect-src 'self'; img-src data:; frame-ancestors 'none'; "
+)
+"""For the header of the document's response."""
 
 
-def landing_page(snapshot: Snapshot, *, observer: str, to_wall: ToWall) -> str:
-    """The whole document. Everything that comes from outside is escaped."""
-    rows = "".join(_row(vip, to_wall) for vip in snapshot.vips)
-    heads = "".join(f'<th scope="col">{column}</th>' for column in _COLUMNS)
-    table = f'<div class="scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>vip-exporter</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">'
-        f'<meta http-equiv="refresh" content="5"><style>{_STYLE}</style></head><body>'
-        "<h1>Who holds the virtual IP</h1>"
-        f"<p>Seen from <b>{escape(observer)}</b> at {_moment(to_wall(snapshot.at))}.</p>"
-        + (table if snapshot.vips else "<p>No virtual IP is watched yet: no Service has told one.</p>")
-        + '<p><a href="/metrics">Metrics</a> · <a href="/api/v1/vips">VIPs</a> and '
-        '<a href="/api/v1/events">events</a> as JSON · <a href="/-/ready">readiness</a></p>'
-        f"<p><small>vip-exporter {escape(__version__)}</small></p></body></html>"
-    )
+class Page:
+    """The page as of now.
+
+    Args:
+        see: what there is to show. Called once for each document or set of parts, by whichever thread asks for it.
+    """
+
+    def __init__(self, see: Callable[[], Moment]) -> None:
+        self._see = see
+
+    def document(self, vips: Sequence[IPAddress] = ()) -> str:
+        """The whole HTML document, of these VIPs only if any are named."""
+        seen = view(self._see(), vips)
+        parts = _parts(seen)
+        return render(
+            "page.html",
+            parts=parts.elements,
+            cards=parts.lists["cards"],
+            rows=parts.lists["rows"],
+            states=[(state, GLYPHS[state]) for state in WORST_FIRST],
+            observer=seen.health.observer,
+            time=Time.of(seen.at),
+            version=__version__,
+            style=own(STYLE),
+            script=own(SCRIPT),
+        )
+
+    def parts(self, vips: Sequence[IPAddress] = ()) -> Parts:
+        """What of that document may change, as it is now."""
+        return _parts(view(self._see(), vips))
 
 
-def _row(vip: VipSnapshot, to_wall: ToWall) -> str:
-    return f"<tr>{''.join(_cells(vip, to_wall))}</tr>"
+def _parts(seen: View) -> Parts:
+    cards = {one.id: _card(one) if isinstance(one, Card) else fill("card.html", "unwatched", one) for one in seen.cards}
+    rows = {one.id: _row(one) for one in seen.rows}
+    elements = {
+        "title": fill("parts.html", "title", seen.summary),
+        "icon": fill("parts.html", "icon", seen.summary),
+        "summary": fill("parts.html", "summary", seen.summary, seen.narrowed),
+        "warnings": fill("parts.html", "warnings", seen.warnings),
+        **{f"count-{state}": fill("parts.html", "count", state, seen.counts.get(state, 0)) for state in WORST_FIRST},
+        **cards,
+        **rows,
+        "health": fill("parts.html", "items", seen.health),
+        "interfaces": fill("parts.html", "interfaces", seen.health),
+        "resources": fill("parts.html", "resources", seen.health),
+    }
+    return Parts(seen.at, elements, {"cards": tuple(cards), "rows": tuple(rows)})
 
 
-def _cells(vip: VipSnapshot, to_wall: ToWall) -> Iterator[str]:
-    since = "" if vip.holder_since is None else _moment(to_wall(vip.holder_since))
-    yield f'<th scope="row"><code>{escape(str(vip.address))}</code></th>'
-    yield f'<td class="state {vip.state}">{vip.state}</td>'
-    yield f"<td>{escape(vip.holder) or 'not known'}</td><td><code>{escape(vip.holder_mac)}</code></td>"
-    yield f"<td>{since}</td><td>{', '.join(mismatch.check for mismatch in vip.mismatches) or 'no'}</td>"
-    yield f'<td class="number">{vip.moves}</td><td class="number">{vip.contests}</td>'
+# Equal views are equal HTML, and most VIPs are quiet.
 
 
-def _moment(wall: Nanoseconds) -> str:
-    """To the second, for people."""
-    return rfc3339(wall)[:19].replace("T", " ") + " UTC"
+@lru_cache(64)
+def _card(card: Card) -> str:
+    return fill("card.html", "card", card)
+
+
+@lru_cache(4096)
+def _row(row: Row) -> str:
+    return fill("row.html", "row", row)

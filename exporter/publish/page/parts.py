@@ -30,6 +30,6 @@ def difference(before: Parts | None, after: Parts) -> dict[str, Any]:
     had, lists = (before.elements, before.lists) if before else ({}, {})
     return {
         "time": rfc3339(after.at),
-        "elements": {id: html for id, html in after.elements.items() if had.get(id) != html},
-        "lists": {id: list(order) for id, order in after.lists.items() if lists.get(id) != order},
+        "elements": {name: html for name, html in after.elements.items() if had.get(name) != html},
+        "lists": {name: list(order) for name, order in after.lists.items() if lists.get(name) != order},
     }

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import gzip
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
 TEXT = "text/plain; charset=utf-8"
 JSON = "application/json; charset=utf-8"
 HTML = "text/html; charset=utf-8"
 
+NOTHING_RUNS = "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+"""The Content-Security-Policy of all that is no page."""
 GZIP_FROM_BYTES = 1024
 
 
@@ -20,6 +22,7 @@ class Answer:
     content_type: str = TEXT
     status: HTTPStatus = HTTPStatus.OK
     gzipped: bool = False
+    policy: str = NOTHING_RUNS
 
 
 def accepts_gzip(accept_encoding: str) -> bool:
@@ -31,18 +34,22 @@ def accepts_gzip(accept_encoding: str) -> bool:
     return weights.get("gzip", weights.get("*", False))
 
 
-def exposition(content_type: str, body: bytes, *, squeeze: bool) -> Answer:
-    """Metrics, compressed where that pays. The fastest level: the others cost more than the network they save."""
-    if squeeze and len(body) > GZIP_FROM_BYTES:
-        return Answer(gzip.compress(body, compresslevel=1), content_type, gzipped=True)
-    return Answer(body, content_type)
+def squeezed(answer: Answer) -> Answer:
+    """Compressed where that pays. The fastest level: the others cost more than the network they save."""
+    if len(answer.body) <= GZIP_FROM_BYTES:
+        return answer
+    return replace(answer, body=gzip.compress(answer.body, compresslevel=1), gzipped=True)
+
+
+def text(line: str, *, status: HTTPStatus = HTTPStatus.OK) -> Answer:
+    """One line, whatever is in it."""
+    return Answer(f"{' '.join(line.split())}\n".encode(errors="replace"), status=status)
 
 
 def probe(good: bool, reason: str) -> Answer:
     """The state of health, with its reason in one line."""
-    line = " ".join(reason.split()) or ("ok" if good else "not ok")
     status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-    return Answer(f"{line}\n".encode(errors="replace"), status=status)
+    return text(reason.strip() or ("ok" if good else "not ok"), status=status)
 
 
 def as_json(value: object, *, status: HTTPStatus = HTTPStatus.OK) -> Answer:

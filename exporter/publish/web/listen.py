@@ -2,45 +2,124 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import socket
+import stat
+from collections.abc import Iterable
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
 
-from exporter.config import ListenAddress, parse_listen_address
+from exporter.config import Address, ListenAddress, UnixAddress
 
 _ADVICE = {
-    errno.EADDRINUSE: "another program, or another vip-exporter, listens there; stop it or choose another port",
+    errno.EADDRINUSE: "another program, or another vip-exporter, listens there; stop it or choose another address",
     errno.EADDRNOTAVAIL: "this machine does not have that address",
-    errno.EACCES: "ports below 1024 need CAP_NET_BIND_SERVICE; choose a higher one",
+    errno.EACCES: "it is not permitted there; ports below 1024 need CAP_NET_BIND_SERVICE",
+    errno.ENOENT: "make its directory first",
+    errno.ENOTSOCK: "something else has that name; remove it, or choose another",
 }
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+_SOCKET_MODE = 0o660
+"""Of a unix socket: whoever may write to it may ask."""
 
 
 class ListenError(Exception):
     """The address cannot be listened on; the message names the flag and the remedy."""
 
 
-def listen(text: str, *, backlog: int) -> list[socket.socket]:
-    """Listen on an address as `--web.listen-address` has it; without a host, on IPv4 and IPv6 where there is any.
+@dataclass(slots=True)
+class Listening:
+    """The open sockets, and the names in the file system that are to go when they are closed."""
+
+    sockets: list[socket.socket] = field(default_factory=list)
+    names: list[tuple[Path, int]] = field(default_factory=list)
+    """With the inode."""
+
+    @property
+    def port(self) -> int:
+        """The first port listened on, while it is open; 0: there is none."""
+        inet = (one for one in self.sockets if one.family in (socket.AF_INET, socket.AF_INET6))
+        return next((int(one.getsockname()[1]) for one in inet), 0)
+
+    def close(self) -> None:
+        for listening in self.sockets:
+            listening.close()
+        for path, inode in self.names:
+            with contextlib.suppress(OSError):
+                # Another exporter may have taken the name meanwhile.
+                if path.lstat().st_ino == inode:
+                    path.unlink()
+
+
+def listen(addresses: Iterable[Address], *, backlog: int) -> Listening:
+    """Listen on all addresses or on none; where one has no host, on IPv4 and IPv6 where there is any.
 
     Raises:
-        ListenError: the address is malformed, taken, or not this machine's.
+        ListenError: one of them is taken, or not this machine's.
     """
+    listening = Listening()
+    with ExitStack() as undo:
+        undo.callback(listening.close)
+        for address in addresses:
+            try:
+                _open(listening, address, backlog)
+            except OSError as error:
+                raise ListenError(_message(address, error)) from None
+        undo.pop_all()
+    for one in listening.sockets:
+        one.setblocking(False)
+    return listening
+
+
+def _message(address: Address, error: OSError) -> str:
+    number = error.errno or 0
+    reason = os.strerror(number) if number > 0 else str(error.strerror)
+    advice = _ADVICE.get(number, "choose another address")
+    return f"--web.listen-address: cannot listen on {str(address)!a}: {reason or 'not an address'}; {advice}"
+
+
+def _open(listening: Listening, address: Address, backlog: int) -> None:
+    match address:
+        case UnixAddress():
+            path = Path(address.path)
+            listening.sockets.append(_bind_unix(path, backlog=backlog))
+            listening.names.append((path, path.lstat().st_ino))
+        case ListenAddress():
+            listening.sockets += _bind(address, backlog=backlog)
+
+
+def _bind_unix(path: Path, *, backlog: int) -> socket.socket:
+    _remove_left_behind(path)
+    listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        sockets = _bind(parse_listen_address(text), backlog=backlog)
-    except ValueError as error:
-        raise ListenError(_message(text, str(error), "give host:port, [IPv6 address]:port or :port")) from None
-    except OSError as error:
-        number = error.errno or 0
-        reason = os.strerror(number) if number > 0 else str(error.strerror)
-        raise ListenError(_message(text, reason, _ADVICE.get(number, "choose another address"))) from None
-    for listening in sockets:
-        listening.setblocking(False)
-    return sockets
+        # On Linux the name gets the socket's own mode: at no moment can more users reach it than shall.
+        os.fchmod(listening.fileno(), _SOCKET_MODE)
+        listening.bind(str(path))
+        listening.listen(backlog)
+    except OSError:
+        listening.close()
+        raise
+    return listening
 
 
-def _message(text: str, reason: str, advice: str) -> str:
-    return f"--web.listen-address: cannot listen on {text!a}: {reason or 'not an address'}; {advice}"
+def _remove_left_behind(path: Path) -> None:
+    """Remove a socket that nobody listens on any more: who was killed leaves one."""
+    try:
+        if not stat.S_ISSOCK(path.lstat().st_mode):
+            raise OSError(errno.ENOTSOCK, os.strerror(errno.ENOTSOCK))
+    except FileNotFoundError:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            path.unlink()
+        except OSError:
+            return  # somebody listens, or may not be asked: bind says so
 
 
 def _bind(address: ListenAddress, *, backlog: int) -> list[socket.socket]:

@@ -1,19 +1,24 @@
-"""Read the parameters of an API request; a bad one is refused by name, with what to write instead."""
+"""Read the parameters of a request; a bad one is refused by name, with what to write instead."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from ipaddress import ip_address
 from urllib.parse import parse_qsl
 
-from exporter.vip.model import SECOND, IPAddress, Nanoseconds
+from exporter.publish.history import Cursor, read_cursor
+from exporter.vip.model import SECOND, IPAddress, Nanoseconds, State
 
-LIMIT_DEFAULT = 100
+MOST_VIPS = 20
+"""Addresses that a request may name."""
+MOST_FIELDS = 40
+"""More of them are not even read."""
 LIMIT_MOST = 1000
+EVENTS_LIMIT_DEFAULT = 100
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _UNIX = re.compile(r"[0-9]{1,10}(\.[0-9]{1,9})?")
@@ -22,11 +27,30 @@ _RFC3339 = re.compile(r"([0-9-]{10})[Tt ]([0-9:]{8}(?:\.[0-9]{1,9})?)(?:([Zz])|(
 
 
 @dataclass(frozen=True, slots=True)
+class VipsQuery:
+    vips: tuple[IPAddress, ...] = ()
+    """None: all of them."""
+    states: tuple[State, ...] = ()
+    """None: whatever their state."""
+    limit: int = LIMIT_MOST
+    after: IPAddress | None = None
+    """Only those that follow this address in the order of the answer: IPv4 first, then by address."""
+
+
+@dataclass(frozen=True, slots=True)
 class EventsQuery:
     vip: IPAddress | None = None
     since: Nanoseconds | None = None
     """Wall-clock nanoseconds since 1970, UTC."""
-    limit: int = LIMIT_DEFAULT
+    limit: int = EVENTS_LIMIT_DEFAULT
+    before: Cursor | None = None
+    """Only those older than the page that gave this cursor."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    vips: tuple[IPAddress, ...] = ()
+    """None: all of them."""
 
 
 class BadParameterError(Exception):
@@ -37,42 +61,82 @@ class BadParameterError(Exception):
         super().__init__(f"{parameter}: {problem}; {remedy}")
 
 
-def events_query(query: str) -> EventsQuery:
-    """Read the query string of `/api/v1/events`.
+def vips_query(query: str) -> VipsQuery:
+    """Read the query string of `/api/v1/vips`.
 
     Raises:
-        BadParameterError: a parameter is unknown, given twice, or malformed.
+        BadParameterError: a parameter is unknown, given too often, or malformed.
     """
-    readers: dict[str, tuple[Callable[[str], object], str]] = {
-        "vip": (ip_address, "give an IP address such as 192.0.2.10"),
-        "since": (_since, "give an RFC 3339 time such as 2025-01-31T12:00:00Z, or Unix seconds"),
-        "limit": (_limit, f"give a whole number from 1 to {LIMIT_MOST}"),
-    }
+    return VipsQuery(**_read(query, _OF_VIPS))  # type: ignore[arg-type] # each value came from its field's own reader
+
+
+def events_query(query: str) -> EventsQuery:
+    """The same for `/api/v1/events`."""
+    return EventsQuery(**_read(query, _OF_EVENTS))  # type: ignore[arg-type]
+
+
+def page_query(query: str) -> PageQuery:
+    """The same for `/` and `/live`."""
+    return PageQuery(**_read(query, _OF_PAGE))  # type: ignore[arg-type]
+
+
+# --- how parameters are read ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Parameter:
+    field: str
+    read: Callable[[str], object]
+    """Raises ValueError or OverflowError where it makes no sense of a text."""
+    remedy: str
+    most: int | None = None
+    """How often it may be given; the field is then a tuple. None: once, and the field is the value."""
+
+
+def _read(query: str, parameters: Mapping[str, _Parameter]) -> dict[str, object]:
     values: dict[str, object] = {}
-    for name, text in _pairs(query):
-        if name not in readers:
+    for name, texts in _by_name(query).items():
+        if name not in parameters:
             raise BadParameterError(
-                parameter=name[:100], problem="unknown parameter", remedy=f"give none but {', '.join(readers)}"
+                parameter=name[:100], problem="unknown parameter", remedy=f"give none but {', '.join(parameters)}"
             )
-        read, remedy = readers[name]
-        if name in values:
-            raise BadParameterError(parameter=name, problem="given more than once", remedy="give it once")
-        try:
-            values[name] = read(text)
-        except (ValueError, OverflowError):
-            raise BadParameterError(parameter=name, problem=f"bad value {text[:100]!r}", remedy=remedy) from None
-    return EventsQuery(**values)  # type: ignore[arg-type] # each value came from the reader of its own field
+        parameter = parameters[name]
+        if len(texts) > (parameter.most or 1):
+            most = f"{parameter.most} times at most" if parameter.most else "once"
+            raise BadParameterError(parameter=name, problem=f"given {len(texts)} times", remedy=f"give it {most}")
+        found = [_value(name, text, parameter) for text in texts]
+        values[parameter.field] = tuple(dict.fromkeys(found)) if parameter.most else found[0]
+    return values
 
 
-def _pairs(query: str) -> list[tuple[str, str]]:
+def _by_name(query: str) -> dict[str, list[str]]:
     try:
-        return parse_qsl(query, keep_blank_values=True, max_num_fields=10)
+        pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=MOST_FIELDS)
     except ValueError:
-        raise BadParameterError(parameter="", problem="too many parameters", remedy="give each once") from None
+        raise BadParameterError(
+            parameter="", problem="too many parameters", remedy=f"give {MOST_FIELDS} at most at once"
+        ) from None
+    texts: dict[str, list[str]] = {}
+    for name, text in pairs:
+        texts.setdefault(name, []).append(text)
+    return texts
+
+
+def _value(name: str, text: str, parameter: _Parameter) -> object:
+    try:
+        return parameter.read(text)
+    except (ValueError, OverflowError):
+        raise BadParameterError(parameter=name, problem=f"bad value {text[:100]!r}", remedy=parameter.remedy) from None
+
+
+def _address(text: str) -> IPAddress:
+    if "%" in text:
+        raise ValueError  # a zone belongs to one machine's interface, a VIP to none
+    return ip_address(text)
 
 
 def _limit(text: str) -> int:
-    if not re.fullmatch("[0-9]{1,4}", text) or not 1 <= int(text) <= LIMIT_MOST:
+    if not re.fullmatch("[1-9][0-9]{0,3}", text) or int(text) > LIMIT_MOST:
         raise ValueError
     return int(text)
 
@@ -88,3 +152,17 @@ def _since(text: str) -> Nanoseconds:
     whole, _, fraction = clock.partition(".")
     moment = datetime.fromisoformat(f"{date}T{whole}{zone}")
     return (moment - _EPOCH) // timedelta(seconds=1) * SECOND + int(fraction.ljust(9, "0"))
+
+
+_ADDRESS_REMEDY = "give an IP address such as 192.0.2.10"
+_VIPS = _Parameter("vips", _address, _ADDRESS_REMEDY, most=MOST_VIPS)
+_STATES = _Parameter("states", State, f"give one of {', '.join(State)}", most=len(State))
+_LIMIT = _Parameter("limit", _limit, f"give a whole number from 1 to {LIMIT_MOST}")
+_AFTER = _Parameter("after", _address, "give the `next` of the page before, an IP address")
+_VIP = _Parameter("vip", _address, _ADDRESS_REMEDY)
+_SINCE = _Parameter("since", _since, "give an RFC 3339 time such as 2025-01-31T12:00:00Z, or Unix seconds")
+_BEFORE = _Parameter("before", read_cursor, "give the `next` of the page before, or leave it out for the newest events")
+
+_OF_VIPS = {"vip": _VIPS, "state": _STATES, "limit": _LIMIT, "after": _AFTER}
+_OF_EVENTS = {"vip": _VIP, "since": _SINCE, "limit": _LIMIT, "before": _BEFORE}
+_OF_PAGE = {"vip": _VIPS}

@@ -1,7 +1,7 @@
-"""Serve metrics, health, the page and the API over HTTP, in its own thread; the only module that imports tornado.
+"""Serve what the routes have over HTTP, in a thread of its own; the only module that imports tornado.
 
-It decides nothing: what is served comes from the callables given to `WebServer`. Each answer is made in a further
-thread, so that neither a slow answer nor any number of silent clients delays another request.
+Each answer is made in a further thread, so that neither a slow answer nor any number of silent clients delays another
+request. Who may ask is for the door to say, what is answered for the routes.
 """
 
 from __future__ import annotations
@@ -12,24 +12,30 @@ import resource
 import socket
 import threading
 import traceback
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from http import HTTPStatus
 from types import TracebackType
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPServerRequest
-from tornado.iostream import IOStream, StreamClosedError
-from tornado.web import Application, HTTPError, RequestHandler
+from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
+from tornado.netutil import add_accept_handler
+from tornado.web import Application, Finish, HTTPError, RequestHandler
 
 from exporter import log
-from exporter.publish.web.answer import HTML, TEXT, Answer, accepts_gzip, as_json, exposition, probe
-from exporter.publish.web.listen import listen
-from exporter.publish.web.query import BadParameterError, events_query
+from exporter.config import Address
+from exporter.publish.page.parts import Parts
+from exporter.publish.web.answer import Answer, as_json, text
+from exporter.publish.web.connections import Connections
+from exporter.publish.web.door import FrontDoor
+from exporter.publish.web.listen import Listening, listen
+from exporter.publish.web.query import BadParameterError, page_query
+from exporter.publish.web.routes import LIVE, OPEN, RELOAD, Asked, Content, Plan, reload_answer, routes
+from exporter.publish.web.stream import CONTENT_TYPE, Streams, TooManyStreamsError
 from exporter.publish.web.turns import Turns
-from exporter.vip.model import IPAddress, Nanoseconds
 
 MOST_CONNECTIONS = 512
 """Open at once; never more than half of the file descriptors this process may have."""
@@ -37,93 +43,51 @@ MOST_HEADER_BYTES = 16 * 1024
 MOST_BODY_BYTES = 4096
 """No request needs a body; one of this size is read and forgotten, since only then the answer is sure to arrive."""
 IDLE_SECONDS = 10.0
-"""How long a client may take to send a request's head."""
+"""How long a client may take for the TLS handshake and a request's head together; and as long again for its body."""
 RENDER_SECONDS = 10.0
 """How long an answer may take to make. Prometheus gives up after as long, by default."""
 WRITE_SECONDS = 10.0
-"""How long a client may take to accept an answer."""
+"""How long a client may take to accept an answer, or a message of a stream."""
 
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
     "X-Content-Type-Options": "nosniff",
 }
-
-
-class Events(Protocol):
-    """The newest events that match, at most `limit`, as something `json.dumps` can write."""
-
-    def __call__(self, *, vip: IPAddress | None, since: Nanoseconds | None, limit: int) -> object: ...
-
-
-_Make = Callable[[], Answer]
 
 
 class WebServer:
     """The HTTP server.
 
     Args:
-        address: where to listen, as `--web.listen-address` has it.
-        metrics: given the request's Accept header, the content type and the exposition.
-        ready: whether `/-/ready` says so, and why or why not in one line; likewise `healthy`.
-        page: the HTML of `/`.
-        vips: what `/api/v1/vips` answers, as something `json.dumps` can write.
-        events: the same for `/api/v1/events`.
-
-    All of them are called in threads that are not the caller's, several at a time.
+        addresses: where to listen.
+        door: who is let in, and the TLS of all addresses.
+        content: what is served.
     """
 
-    def __init__(
-        self,
-        address: str,
-        *,
-        metrics: Callable[[str], tuple[str, bytes]],
-        ready: Callable[[], tuple[bool, str]],
-        healthy: Callable[[], tuple[bool, str]],
-        page: Callable[[], str],
-        vips: Callable[[], object],
-        events: Events,
-    ) -> None:
-        self._address = address
-        self._sockets: list[socket.socket] = []
+    def __init__(self, addresses: Sequence[Address], *, door: FrontDoor, content: Content) -> None:
+        self._addresses = tuple(addresses)
+        self._door = door
+        self._content = content
+        self._listening = Listening()
         self._port = 0
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self._grace = 0.0
 
-        def of_metrics(request: HTTPServerRequest) -> tuple[Hashable, _Make]:
-            accept = ", ".join(request.headers.get_list("Accept"))
-            squeeze = accepts_gzip(", ".join(request.headers.get_list("Accept-Encoding")))
-            return (accept, squeeze), lambda: exposition(*metrics(accept), squeeze=squeeze)
-
-        def of_events(request: HTTPServerRequest) -> tuple[Hashable, _Make]:
-            query = events_query(request.query)
-            return query, lambda: as_json(events(vip=query.vip, since=query.since, limit=query.limit))
-
-        self._routes: dict[str, Callable[[HTTPServerRequest], tuple[Hashable, _Make]]] = {
-            "/": lambda _: ((), lambda: Answer(page().encode(errors="replace"), HTML)),
-            "/metrics": of_metrics,
-            "/-/healthy": lambda _: ((), lambda: probe(*healthy())),
-            "/-/ready": lambda _: ((), lambda: probe(*ready())),
-            "/api/v1/vips": lambda _: ((), lambda: as_json(vips())),
-            "/api/v1/events": of_events,
-        }
-
     @property
     def port(self) -> int:
-        """The port listened on, once started; also where port 0 was asked for."""
+        """The first port listened on, once started; also where port 0 was asked for. 0: only unix sockets."""
         return self._port
 
     def start(self) -> None:
         """Listen and serve.
 
         Raises:
-            ListenError: the address is malformed, taken, or not this machine's.
+            ListenError: an address is taken, or not this machine's.
         """
-        self._sockets = listen(self._address, backlog=MOST_CONNECTIONS)
-        self._port = self._sockets[0].getsockname()[1]
+        self._listening = listen(self._addresses, backlog=MOST_CONNECTIONS)
+        self._port = self._listening.port
         self._thread.start()
         self._running.result()
 
@@ -144,13 +108,25 @@ class WebServer:
             if not self._running.done():
                 self._running.set_exception(error)
             log.error("web server ended", error=error)
+        finally:
+            self._listening.close()
 
     async def _serve(self) -> None:
-        handlers = [
-            (path, _Handler, {"plan": plan, "turns": Turns[Answer](RENDER_SECONDS)})
-            for path, plan in self._routes.items()
-        ]
-        application = Application(handlers, default_handler_class=_NotFound, log_function=lambda _: None)
+        stopping = asyncio.Event()
+        plans = routes(self._content)
+        turns = {path: Turns[Answer](RENDER_SECONDS) for path in (*plans, RELOAD)}
+        parts = Turns[Parts](RENDER_SECONDS)
+        streams = Streams(lambda query: parts.answer(query, lambda: self._content.parts(query)))
+        answering = {path: {"plan": plan, "turns": turns[path]} for path, plan in plans.items()}
+        application = Application(
+            [
+                *((path, _Answering, how) for path, how in answering.items() if path != LIVE),
+                (LIVE, _Live, {**answering[LIVE], "streams": streams, "stopping": stopping}),
+                (RELOAD, _Reload, {"reload": self._content.reload, "turns": turns[RELOAD]}),
+            ],
+            default_handler_class=_NotFound,
+            log_function=lambda _: None,
+        )
         server = _Server(
             application,
             no_keep_alive=True,
@@ -160,12 +136,12 @@ class WebServer:
             max_body_size=MOST_BODY_BYTES,
             max_buffer_size=4 * MOST_HEADER_BYTES,
         )
-        application.settings["server"] = server
-        server.add_sockets(self._sockets)
-        stopping = asyncio.Event()
+        application.settings |= {"server": server, "door": self._door}
+        removers = [add_accept_handler(one, server.accept(self._door)) for one in self._listening.sockets]
         self._running.set_result((asyncio.get_running_loop(), stopping))
         await stopping.wait()
-        server.stop()
+        for remove in removers:
+            remove()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(server.drained(), self._grace)
         with contextlib.suppress(TimeoutError):
@@ -176,57 +152,137 @@ class WebServer:
 
 
 class _Server(HTTPServer):
-    """Bounds the open connections: when there are too many, the longest idle one gives way to the newest."""
+    """Takes connections, each with the TLS that is in force at that moment, and never too many of them."""
 
     def initialize(self, *args: Any, **kwargs: Any) -> None:
         super().initialize(*args, **kwargs)
         descriptors, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-        self._most = min(MOST_CONNECTIONS, descriptors // 2) if descriptors > 0 else MOST_CONNECTIONS
-        # Longest idle first; a dict is a set that keeps its order.
-        self._idle: dict[IOStream, None] = {}
-        self._busy: dict[IOStream, None] = {}
+        most = min(MOST_CONNECTIONS, descriptors // 2) if descriptors > 0 else MOST_CONNECTIONS
+        self.connections = Connections[IOStream](most)
+
+    def accept(self, door: FrontDoor) -> Callable[[socket.socket, Any], None]:
+        def accepted(connection: socket.socket, address: Any) -> None:
+            try:
+                context = door.tls_context()
+                if context is None:
+                    self.handle_stream(IOStream(connection, max_buffer_size=self.max_buffer_size), address)
+                    return
+                # The handshake is the stream's, in its own time: a client that never begins it holds up nobody.
+                secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
+                self.handle_stream(SSLIOStream(secured, max_buffer_size=self.max_buffer_size), address)
+            except OSError:  # it has gone already
+                connection.close()
+
+        return accepted
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        if len(self._idle) + len(self._busy) >= self._most:
-            crowd = self._idle or self._busy
-            oldest = next(iter(crowd))
-            del crowd[oldest]
-            oldest.close()
-        self._idle[stream] = None
+        if (loser := self.connections.open(stream, client_of(address))) is not None:
+            loser.close()
         super().handle_stream(stream, address)
+
+    def start_request(self, server_conn: object, request_conn: HTTPConnection) -> HTTPMessageDelegate:
+        delegate = super().start_request(server_conn, request_conn)
+        return _OnlyOne(delegate, cast(HTTP1Connection, request_conn), self.connections)
 
     def on_close(self, server_conn: object) -> None:
         super().on_close(server_conn)
-        stream = cast(HTTP1ServerConnection, server_conn).stream
-        self._idle.pop(stream, None)
-        self._busy.pop(stream, None)
-
-    def take(self, stream: IOStream) -> bool:
-        """A request has come on this connection, which is busy from now on. False: it is not the connection's first."""
-        if self._idle.pop(stream, self) is self:
-            return False
-        self._busy[stream] = None
-        return True
+        self.connections.close(cast(HTTP1ServerConnection, server_conn).stream)
 
     async def drained(self) -> None:
-        while self._busy:  # noqa: ASYNC110 - only while stopping, and for half a second at most
+        while self.connections.busy:  # noqa: ASYNC110 - only while stopping, and for half a second at most
             await asyncio.sleep(0.01)
 
 
+class _OnlyOne(HTTPMessageDelegate):
+    """Lets one request of a connection through.
+
+    A client that sends many ahead would else have them all answered, though it was told that the connection is closed:
+    tornado goes on with what it has read.
+    """
+
+    def __init__(
+        self, delegate: HTTPMessageDelegate, connection: HTTP1Connection, connections: Connections[IOStream]
+    ) -> None:
+        self._delegate = delegate
+        self._connection = connection
+        self._connections = connections
+
+    def headers_received(
+        self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
+    ) -> Awaitable[None] | None:
+        if self._connections.begin(self._connection.stream):
+            return self._delegate.headers_received(start_line, headers)
+        self._connection.detach().close()
+        return None
+
+    def data_received(self, chunk: bytes) -> Awaitable[None] | None:
+        return self._delegate.data_received(chunk)
+
+    def finish(self) -> None:
+        self._delegate.finish()
+
+    def on_connection_close(self) -> None:
+        self._delegate.on_connection_close()
+
+
+def client_of(address: Sequence[Any] | str) -> str:
+    """Who that is, from the address of a connection's other end: all who use a unix socket are one."""
+    return str(address[0]) if isinstance(address, tuple) else ""
+
+
 class _Base(RequestHandler):
+    METHODS = "GET, HEAD"
+
+    async def prepare(self) -> None:
+        if self.request.path in OPEN:
+            return
+        door: FrontDoor = self.settings["door"]
+        admission = await door.admit(self.request.headers.get("Authorization"), self.client)
+        if admission.admitted:
+            return
+        if admission.retry_after is not None:
+            self.set_header("Retry-After", str(admission.retry_after))
+            await self.send(text("too many wrong passwords", status=HTTPStatus.TOO_MANY_REQUESTS))
+        else:
+            self.set_header("WWW-Authenticate", 'Basic realm="vip-exporter", charset="UTF-8"')
+            await self.send(text("a user and a password are needed", status=HTTPStatus.UNAUTHORIZED))
+        raise Finish
+
+    @property
+    def client(self) -> str:
+        return client_of(cast(Any, self.request.connection).context.address)
+
     def set_default_headers(self) -> None:
         self.clear_header("Server")
         for name, value in _HEADERS.items():
             self.set_header(name, value)
+        self.set_header("Content-Security-Policy", Answer(b"").policy)
 
     def compute_etag(self) -> str | None:
         return None
 
+    async def send(self, answer: Answer) -> None:
+        self.set_status(answer.status)
+        self.set_header("Content-Type", answer.content_type)
+        self.set_header("Content-Security-Policy", answer.policy)
+        if answer.gzipped:
+            self.set_header("Content-Encoding", "gzip")
+        self.set_header("Vary", "Accept, Accept-Encoding")
+        await self.accepted(self.finish(answer.body))
+
+    async def accepted(self, written: Awaitable[None]) -> None:
+        """Wait until the client has taken it, and hang up on one that does not."""
+        try:
+            await asyncio.wait_for(written, WRITE_SECONDS)
+        except TimeoutError:
+            cast(HTTP1Connection, self.request.connection).stream.close()
+
     def write_error(self, status_code: int, **_: Any) -> None:
-        self.set_header("Content-Type", TEXT)
+        answer = text(f"{status_code} {HTTPStatus(status_code).phrase}")
+        self.set_header("Content-Type", answer.content_type)
         if status_code == HTTPStatus.METHOD_NOT_ALLOWED:
-            self.set_header("Allow", "GET, HEAD")
-        self.finish(f"{status_code} {HTTPStatus(status_code).phrase}\n")
+            self.set_header("Allow", self.METHODS)
+        self.finish(answer.body)
 
     def log_exception(
         self, typ: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
@@ -238,40 +294,91 @@ class _Base(RequestHandler):
 
 
 class _NotFound(_Base):
-    def prepare(self) -> Awaitable[None] | None:
+    async def prepare(self) -> None:
+        await super().prepare()
         raise HTTPError(HTTPStatus.NOT_FOUND)
 
 
-class _Handler(_Base):
-    def initialize(self, plan: Callable[[HTTPServerRequest], tuple[Hashable, _Make]], turns: Turns[Answer]) -> None:
+class _Answering(_Base):
+    """One answer, as its plan has it."""
+
+    def initialize(self, plan: Plan, turns: Turns[Answer]) -> None:
         self._plan = plan
         self._turns = turns
 
     async def get(self) -> None:
-        stream = cast(HTTP1Connection, self.request.connection).stream
-        # A client that sends many requests ahead and reads no answer would have them all made and kept for it.
-        if not self.settings["server"].take(stream):
-            stream.close()
-            return
-        answer = await self._answer()
-        self.set_status(answer.status)
-        self.set_header("Content-Type", answer.content_type)
-        if answer.gzipped:
-            self.set_header("Content-Encoding", "gzip")
-        self.set_header("Vary", "Accept, Accept-Encoding")
-        try:
-            await asyncio.wait_for(self.finish(answer.body), WRITE_SECONDS)
-        except TimeoutError:
-            stream.close()
+        await self.send(await self._answer())
 
     head = get
 
     async def _answer(self) -> Answer:
+        headers = self.request.headers
         try:
-            key, make = self._plan(self.request)
+            key, make = self._plan(
+                Asked(
+                    query=self.request.query,
+                    accept=", ".join(headers.get_list("Accept")),
+                    accept_encoding=", ".join(headers.get_list("Accept-Encoding")),
+                )
+            )
             return await asyncio.wait_for(self._turns.answer(key, make), RENDER_SECONDS)
         except BadParameterError as error:
-            said = {"parameter": error.parameter, "error": error.problem, "remedy": error.remedy}
-            return as_json(said, status=HTTPStatus.BAD_REQUEST)
+            return bad_parameter(error)
         except TimeoutError:
-            return probe(False, "the answer takes too long")
+            return text("the answer takes too long", status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+class _Live(_Answering):
+    """A stream for who asks for one, else one answer."""
+
+    def initialize(self, plan: Plan, turns: Turns[Answer], streams: Streams, stopping: asyncio.Event) -> None:  # type: ignore[override] # tornado passes by name what the route says
+        super().initialize(plan, turns)
+        self._streams = streams
+        self._stopping = stopping
+
+    async def get(self) -> None:
+        if "text/event-stream" not in self.request.headers.get("Accept", ""):
+            await super().get()
+            return
+        try:
+            query = page_query(self.request.query)
+            with self._streams.admit(self.client):
+                self.set_header("Content-Type", CONTENT_TYPE)
+                self.set_header("X-Accel-Buffering", "no")  # proxies that know it pass each message on at once
+                async for event in self._streams.messages(query, self._stopping):
+                    self.write(event)
+                    await self.accepted(self.flush())
+        except BadParameterError as error:
+            await self.send(bad_parameter(error))
+        except TooManyStreamsError:
+            await self.send(text("too many streams; poll instead", status=HTTPStatus.SERVICE_UNAVAILABLE))
+
+    head = _Answering.get
+
+
+class _Reload(_Base):
+    METHODS = "POST"
+
+    def initialize(self, reload: Callable[[], tuple[str, ...]] | None, turns: Turns[Answer]) -> None:
+        self._reload = reload
+        self._turns = turns
+
+    async def post(self) -> None:
+        reload = self._reload
+        if reload is None:
+            refusal = "not enabled: start vip-exporter with --web.enable-lifecycle"
+            await self.send(text(refusal, status=HTTPStatus.FORBIDDEN))
+        elif "Origin" in self.request.headers:
+            # Only browsers send it, and no page has business here, least of all somebody else's.
+            await self.send(text("not for web pages", status=HTTPStatus.FORBIDDEN))
+        else:
+            try:
+                answer = await asyncio.wait_for(self._turns.answer((), lambda: reload_answer(reload)), RENDER_SECONDS)
+            except TimeoutError:
+                answer = text("reloading takes too long", status=HTTPStatus.SERVICE_UNAVAILABLE)
+            await self.send(answer)
+
+
+def bad_parameter(error: BadParameterError) -> Answer:
+    said = {"parameter": error.parameter, "error": error.problem, "remedy": error.remedy}
+    return as_json(said, status=HTTPStatus.BAD_REQUEST)

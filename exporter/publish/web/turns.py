@@ -43,12 +43,13 @@ class Turns(Generic[T]):
         finally:
             del self.waiting[key]
         try:
-            return await _in_thread(make)
+            return await in_thread(make)
         finally:
             self.slots.release()
 
 
-async def _in_thread(make: Callable[[], T]) -> T:
+async def in_thread(make: Callable[[], T]) -> T:
+    """What `make` returns or raises, made in a thread of its own."""
     # A daemon thread and no executor: one that never ends must not keep the process from ending.
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()

@@ -9,7 +9,6 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from typing import Any
 
@@ -17,80 +16,9 @@ import pytest
 
 from exporter.publish.web import server as web
 from exporter.publish.web.listen import ListenError
+from exporter.publish.web.query import EventsQuery
 from exporter.publish.web.server import WebServer
-
-LONG = b"vip_moves_total 1\n" * 200
-
-
-class App:
-    """What the server serves; each test may replace a part."""
-
-    def __init__(self) -> None:
-        self.metrics: Callable[[str], tuple[str, bytes]] = lambda accept: (f"text/plain; seen={accept}", LONG)
-        self.ready: Callable[[], tuple[bool, str]] = lambda: (True, "ready")
-        self.page: Callable[[], str] = lambda: "<!doctype html><title>VIPs</title>"
-        self.asked: list[dict[str, object]] = []
-
-    def events(self, **query: object) -> object:
-        self.asked.append(query)
-        return [{"event": "vip_moved"}]
-
-    def server(self, address: str = "127.0.0.1:0") -> WebServer:
-        return WebServer(
-            address,
-            metrics=lambda accept: self.metrics(accept),
-            ready=lambda: self.ready(),
-            healthy=lambda: (True, "ok"),
-            page=lambda: self.page(),
-            vips=lambda: {"vips": [ip_address("192.0.2.10")]},
-            events=self.events,
-        )
-
-
-@pytest.fixture
-def app() -> App:
-    return App()
-
-
-@pytest.fixture
-def server(app: App) -> Iterator[WebServer]:
-    running = app.server()
-    running.start()
-    yield running
-    running.stop()
-
-
-def ask(
-    server: WebServer,
-    path: str,
-    *,
-    method: str = "GET",
-    headers: dict[str, str] | None = None,
-    body: bytes | None = None,
-) -> tuple[http.client.HTTPResponse, bytes]:
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=10)
-    connection.request(method, path, headers=headers or {}, body=body)
-    response = connection.getresponse()
-    content = response.read()
-    connection.close()
-    return response, content
-
-
-def dial(server: WebServer, data: bytes = b"") -> socket.socket:
-    client = socket.create_connection(("127.0.0.1", server.port), timeout=10)
-    if data:
-        client.sendall(data)
-    return client
-
-
-def read_all(client: socket.socket) -> bytes:
-    parts = []
-    try:
-        while part := client.recv(65536):
-            parts.append(part)
-    except ConnectionResetError:
-        pass
-    return b"".join(parts)
+from tests.publish.web.kit import LONG, POLICY, App, ask, dial, read_all
 
 
 @pytest.mark.parametrize(
@@ -101,6 +29,7 @@ def read_all(client: socket.socket) -> bytes:
         ("/-/ready", 200, "text/plain; charset=utf-8", b"ready\n"),
         ("/metrics", 200, "text/plain; seen=", LONG),
         ("/metrics?x=y", 200, "text/plain; seen=", LONG),
+        ("/api/v1/openapi.json", 200, "application/json; charset=utf-8", b'{"openapi": "3.1.0"}\n'),
         ("/api/v1/vips", 200, "application/json; charset=utf-8", b'{"vips": ["192.0.2.10"]}\n'),
         ("/api/v1/events", 200, "application/json; charset=utf-8", b'[{"event": "vip_moved"}]\n'),
         ("/nothing", 404, "text/plain; charset=utf-8", b"404 Not Found\n"),
@@ -117,7 +46,8 @@ def test_routes(server: WebServer, path: str, status: int, content_type: str, bo
     for answer in (response, head):
         assert "Server" not in answer.headers
         assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'")
+        policy = answer.headers["Content-Security-Policy"]
+        assert policy == POLICY if path == "/" else policy.startswith("default-src 'none'; base-uri 'none'")
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PATCH", "BREW"])
@@ -161,50 +91,16 @@ def test_not_ready_is_503_in_one_line(app: App, server: WebServer) -> None:
     assert (response.status, content) == (503, b"no capture: eth0 is down ?\n")
 
 
-@pytest.mark.parametrize(
-    ("query", "asked"),
-    [
-        ("", {"vip": None, "since": None, "limit": 100}),
-        ("vip=192.0.2.10&limit=1", {"vip": ip_address("192.0.2.10"), "since": None, "limit": 1}),
-        ("vip=2001:DB8::0:1&limit=1000", {"vip": ip_address("2001:db8::1"), "since": None, "limit": 1000}),
-        ("since=1700000000", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
-        ("since=1700000000.000000001", {"vip": None, "since": 1_700_000_000_000_000_001, "limit": 100}),
-        ("since=2023-11-14T22:13:20Z", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
-        ("since=2023-11-14T22:13:20.25Z", {"vip": None, "since": 1_700_000_000_250_000_000, "limit": 100}),
-        ("since=2023-11-15T00:13:20+02:00", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
-        ("since=2023-11-15T00:13:20%2B02:00", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
-        ("since=2023-11-14t21:13:20-01:00", {"vip": None, "since": 1_700_000_000_000_000_000, "limit": 100}),
-    ],
-)
-def test_event_parameters(app: App, server: WebServer, query: str, asked: dict[str, object]) -> None:
-    assert ask(server, f"/api/v1/events?{query}")[0].status == 200
-    assert app.asked == [asked]
+def test_a_query_reaches_the_answer(app: App, server: WebServer) -> None:
+    assert ask(server, "/api/v1/events?vip=192.0.2.10&limit=1")[0].status == 200
+    assert app.asked == [EventsQuery(vip=ip_address("192.0.2.10"), limit=1)]
 
 
-@pytest.mark.parametrize(
-    ("query", "parameter", "remedy"),
-    [
-        ("vip=", "vip", "IP address"),
-        ("vip=ingress", "vip", "IP address"),
-        ("since=yesterday", "since", "RFC 3339"),
-        ("since=2023-11-14T22:13:20", "since", "RFC 3339"),
-        ("since=2023-13-14T22:13:20Z", "since", "RFC 3339"),
-        ("since=-1", "since", "Unix seconds"),
-        ("since=nan", "since", "Unix seconds"),
-        ("since=%D9%A1", "since", "Unix seconds"),
-        ("limit=0", "limit", "from 1 to 1000"),
-        ("limit=1001", "limit", "from 1 to 1000"),
-        ("limit=1e2", "limit", "from 1 to 1000"),
-        ("limit=1&limit=2", "limit", "once"),
-        ("sicne=1", "sicne", "vip, since, limit"),
-        ("&".join(f"a{n}=1" for n in range(50)), "", "once"),
-    ],
-)
-def test_bad_parameters_are_named(app: App, server: WebServer, query: str, parameter: str, remedy: str) -> None:
-    response, content = ask(server, f"/api/v1/events?{query}")
-    said = json.loads(content)
-    assert (response.status, said["parameter"]) == (400, parameter)
-    assert remedy in said["remedy"]
+def test_a_bad_parameter_is_named(app: App, server: WebServer) -> None:
+    for path in ("/api/v1/vips?limit=0", "/api/v1/events?limit=0", "/?limit=0", "/live?limit=0"):
+        response, content = ask(server, path)
+        assert (response.status, json.loads(content)["parameter"]) == (400, "limit")
+        assert response.headers["Content-Type"] == "application/json; charset=utf-8"
     assert app.asked == []
 
 
@@ -268,7 +164,7 @@ def test_equal_scrapes_share_the_work_but_never_an_older_answer(app: App, server
 def test_an_answer_that_never_comes_is_a_503(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "RENDER_SECONDS", 0.2)
     never = threading.Event()
-    app.page = lambda: str(never.wait(20))
+    app.page = lambda query: str(never.wait(20))
     server = app.server()
     server.start()
     try:
@@ -309,14 +205,19 @@ def test_malformed_requests_end_their_connection_only(server: WebServer, data: b
     assert ask(server, "/metrics")[0].status == 200
 
 
-def test_requests_sent_ahead_are_not_made(app: App, server: WebServer) -> None:
-    """One answer a connection: a client that asks a hundred times and never reads costs no more than one."""
-    made: list[str] = []
-    app.metrics = lambda accept: (made.append(accept), ("text/plain", b"x 1\n"))[1]
-    client = dial(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+@pytest.mark.parametrize("ahead", [b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n", b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n"])
+def test_requests_sent_ahead_are_not_made(app: App, server: WebServer, ahead: bytes, monkeypatch: Any) -> None:
+    """One answer a connection: a client that asks a thousand times and never reads costs no more than one."""
+    handled: list[str] = []
+    execute = web._Base._execute
+    monkeypatch.setattr(
+        web._Base, "_execute", lambda self, *args, **more: handled.append(self) or execute(self, *args, **more)
+    )
+    client = dial(server, ahead * 1000)
     answers = read_all(client)
-    assert answers.count(b"HTTP/1.1 200") <= 1
-    assert len(made) == 1
+    assert answers.count(b"HTTP/1.1 ") <= 1
+    assert ask(server, "/-/ready")[0].status == 200
+    assert len(handled) == 2
 
 
 def test_idle_slow_and_half_open_clients_delay_no_scrape(server: WebServer) -> None:
@@ -396,8 +297,6 @@ def test_a_port_alone_serves_ipv4_and_ipv6(app: App) -> None:
 @pytest.mark.parametrize(
     ("address", "said"),
     [
-        ("10150", "for a port alone write :10150"),
-        ("127.0.0.1:99999", "0 to 65535"),
         ("192.0.2.77:0", "does not have that address"),
         ("no-such-host.invalid:0", "choose another address"),
     ],
@@ -410,7 +309,7 @@ def test_bad_addresses_name_the_flag(app: App, address: str, said: str) -> None:
 
 
 def test_a_taken_port_names_the_flag(app: App, server: WebServer) -> None:
-    with pytest.raises(ListenError, match=r"--web\.listen-address: cannot listen on .*choose another port"):
+    with pytest.raises(ListenError, match=r"--web\.listen-address: cannot listen on .*choose another address"):
         app.server(f"127.0.0.1:{server.port}").start()
 
 

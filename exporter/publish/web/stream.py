@@ -1,0 +1,98 @@
+"""Tell those who watch a page what has changed on it, as server-sent events; knows no socket and no HTTP.
+
+All who watch the same page are told from one making of it, once a second; each is told what it has not got.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+
+from exporter.publish.page.parts import Parts
+from exporter.publish.web.query import PageQuery
+from exporter.publish.web.routes import message
+
+CONTENT_TYPE = "text/event-stream; charset=utf-8"
+EVERY = 1.0
+"""Seconds between two messages; there is one even where nothing has changed, to show that somebody is there."""
+AT_MOST_BUSY = 0.1
+"""Share of the time that may go into making one page anew: a large one is made less often."""
+LONGEST = 900.0
+"""Seconds after which a stream ends, and the browser asks anew: it may be none that is let in any more."""
+MOST_STREAMS = 64
+MOST_PER_CLIENT = 8
+"""More are refused, and these pages poll."""
+RETRY_MILLISECONDS = 2000
+
+
+class TooManyStreamsError(Exception):
+    """This client, or all of them, has as many streams as there may be."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    beat: int
+    parts: asyncio.Task[Parts]
+
+
+class Streams:
+    """All that are open.
+
+    Args:
+        make: makes a page's parts, in a thread.
+    """
+
+    def __init__(self, make: Callable[[PageQuery], Awaitable[Parts]]) -> None:
+        self._make = make
+        self._made: dict[PageQuery, _Made] = {}
+        self._open: Counter[str] = Counter()
+
+    @contextlib.contextmanager
+    def admit(self, client: str) -> Iterator[None]:
+        """One more for this client, as long as the context lasts.
+
+        Raises:
+            TooManyStreamsError: there are enough.
+        """
+        if self._open.total() >= MOST_STREAMS or self._open[client] >= MOST_PER_CLIENT:
+            raise TooManyStreamsError
+        self._open[client] += 1
+        try:
+            yield
+        finally:
+            self._open[client] -= 1
+            self._open += Counter()  # those with none are dropped
+            if not self._open:
+                self._made.clear()
+
+    async def messages(self, query: PageQuery, stopping: asyncio.Event) -> AsyncIterator[bytes]:
+        """Events as they go over the wire; the first has everything. Ends when told to, or after a while."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + LONGEST
+        had: Parts | None = None
+        yield f"retry: {RETRY_MILLISECONDS}\n\n".encode()
+        while loop.time() < end and not stopping.is_set():
+            begun = loop.time()
+            parts = await self._now(query)
+            yield f"data: {json.dumps(message(had, parts))}\n\n".encode()
+            had = parts
+            rest = max(EVERY, (loop.time() - begun) / AT_MOST_BUSY)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), rest)
+
+    async def _now(self, query: PageQuery) -> Parts:
+        """As of the present second: made by the first who asks in it."""
+        beat = int(asyncio.get_running_loop().time() / EVERY)
+        made = self._made.get(query)
+        if made is None or (made.beat != beat and made.parts.done()):
+            made = self._made[query] = _Made(beat, asyncio.create_task(_call(self._make, query)))
+        # Shielded: others wait for it when this one gives up.
+        return await asyncio.shield(made.parts)
+
+
+async def _call(make: Callable[[PageQuery], Awaitable[Parts]], query: PageQuery) -> Parts:
+    return await make(query)

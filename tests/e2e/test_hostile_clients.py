@@ -1,0 +1,91 @@
+"""Two hundred clients that mean harm: every scrape is answered within 250 ms, and nothing of them stays."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.e2e.running import Exporter, exporter, until
+from tests.publish.web.certificates import Authority
+
+WITHIN = 0.25
+"""Seconds, as the front door promises."""
+LONG = 15.0
+"""Seconds: longer than a client may take for its request, so each kind is hung up on and comes again."""
+
+
+@pytest.fixture
+def intent(tmp_path: Path) -> Path:
+    path = tmp_path / "intent.yaml"
+    path.write_text("vips:\n  - {address: 192.0.2.100, vipHost: node-1}\n  - {address: '2001:db8::1'}\n")
+    return path
+
+
+@contextmanager
+def hostile(port: int, *, tls: bool) -> Iterator[None]:
+    """In another process, so that it is the exporter whose time is measured."""
+    command = [sys.executable, "-m", "tests.e2e.hostile", str(port), *(["tls"] if tls else [])]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "all connected\n"
+        yield
+        assert process.poll() is None
+    finally:
+        process.kill()
+        process.wait()
+
+
+def descriptors(running: Exporter) -> int:
+    return len(list(Path(f"/proc/{running.process.pid}/fd").iterdir()))
+
+
+def memory(running: Exporter) -> int:
+    """Resident, in KiB."""
+    status = Path(f"/proc/{running.process.pid}/status").read_text()
+    return int(status.split("VmRSS:")[1].split()[0])
+
+
+def slowest_scrape(running: Exporter) -> float:
+    took = []
+    end = time.monotonic() + LONG
+    while time.monotonic() < end:
+        began = time.monotonic()
+        assert "vip_state" in running.get("/metrics")
+        took.append(time.monotonic() - began)
+        time.sleep(0.1)
+    took.sort()
+    print(f"{len(took)} scrapes, median {took[len(took) // 2] * 1000:.0f} ms, slowest {took[-1] * 1000:.0f} ms")
+    return took[-1]
+
+
+@pytest.mark.parametrize("tls", [False, True], ids=["http", "tls"])
+def test_every_scrape_is_answered_within_250_ms(tmp_path: Path, intent: Path, tls: bool) -> None:
+    arguments = [f"--intent.file={intent}", "--capture.interface=lo"]
+    client: ssl.SSLContext | None = None
+    if tls:
+        authority = Authority(tmp_path)
+        pair = authority.issue("server", rsa=True)  # the dearest for the server
+        web = tmp_path / "web.yaml"
+        web.write_text(f"tls_server_config: {{cert_file: {pair.certificate}, key_file: {pair.key}}}\n")
+        arguments.append(f"--web.config.file={web}")
+        client = authority.client()
+    with exporter(tmp_path, *arguments, client=client) as running:
+        before = descriptors(running), memory(running)
+        with hostile(running.port, tls=tls):
+            assert descriptors(running) > before[0] + 100
+            assert slowest_scrape(running) < WITHIN
+            assert descriptors(running) < before[0] + 600
+            print(f"memory grew by {memory(running) - before[1]} KiB")
+            assert memory(running) < before[1] + 64 * 1024
+        until(lambda: descriptors(running) <= before[0] + 2, 20)
+        # Of all that was sent, nothing but the exporter's own lines is in the log.
+        assert "Traceback" not in running.log
+        assert len(running.log) < 100_000
