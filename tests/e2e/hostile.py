@@ -14,8 +14,8 @@ from collections.abc import Awaitable, Callable
 
 EACH = 50
 HEAD = b"GET /metrics HTTP/1.1\r\nHost: x\r\n"
-PAUSE = 0.2
-"""Seconds before who was hung up on comes again."""
+PAUSE = (0.5, 1.5)
+"""Seconds before who was hung up on comes again: from, to."""
 
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -46,10 +46,10 @@ async def oversized(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) 
     """Headers and bodies beyond every bound."""
     choice = random.choice(
         [
-            HEAD + b"X-Large: " + b"x" * 1_000_000 + b"\r\n\r\n",
-            b"GET /" + b"x" * 1_000_000 + b" HTTP/1.1\r\n\r\n",
-            b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 1_000_000,
-            (HEAD + b"\r\n") * 10_000,
+            HEAD + b"X-Large: " + b"x" * 200_000 + b"\r\n\r\n",
+            b"GET /" + b"x" * 200_000 + b" HTTP/1.1\r\n\r\n",
+            b"POST /-/reload HTTP/1.1\r\nHost: x\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 200_000,
+            (HEAD + b"\r\n") * 5_000,
         ]
     )
     writer.write(choice)
@@ -70,7 +70,7 @@ async def again_and_again(
                 await behave(reader, writer)
             finally:
                 writer.transport.abort()
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(random.uniform(*PAUSE))
 
 
 async def main(port: int, *, tls: bool) -> None:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 from exporter import __version__
-from exporter.publish.page.card import Card, Row
+from exporter.publish.page.card import Card
 from exporter.publish.page.parts import Parts
 from exporter.publish.page.render import SCRIPT, STYLE, fill, own, policy, render
+from exporter.publish.page.row import Row
 from exporter.publish.page.view import WORST_FIRST, Moment, View, view
 from exporter.publish.page.words import GLYPHS, Time
 from exporter.vip.model import IPAddress

@@ -1,4 +1,4 @@
-"""What the page shows of one VIP, a card or a row of a table. Decides the words, knows no HTML."""
+"""One VIP as a card with all that is known, as the page shows it. Decides the words, knows no HTML."""
 
 from __future__ import annotations
 
@@ -8,26 +8,25 @@ from dataclasses import dataclass
 from exporter.publish.findings import CHECKED, Finding, Status, lease_renewed, one_holder, requirement
 from exporter.publish.length import length
 from exporter.publish.page.line import EventView, Past, TimeLine
+from exporter.publish.page.sources import Sources, SourceView
 from exporter.publish.page.words import (
     GLYPHS,
     MARKS,
     MISMATCHES,
     REQUIRED,
     WHOSE,
-    Severity,
     Time,
     Tone,
     element_id,
-    lacking,
     says,
     severity,
+    since,
 )
 from exporter.publish.records import ToWall
-from exporter.publish.said import VERDICT, agreed, nodeless
-from exporter.vip.agreement import Answer, answer, wire_class
+from exporter.publish.said import VERDICT, agreed
+from exporter.vip.agreement import Answer, answer
 from exporter.vip.model import ClaimantClass, IPAddress, Requirement, Source, State
-from exporter.vip.nodes import same_node
-from exporter.vip.snapshot import SourceHolder, VipSnapshot
+from exporter.vip.snapshot import VipSnapshot
 
 MOST_CONTENDERS = 3
 """Shown in large type; the table of claimants has them all."""
@@ -39,21 +38,6 @@ class Name:
 
     text: str
     is_mac: bool
-
-
-@dataclass(frozen=True, slots=True)
-class SourceView:
-    name: str
-    names: str
-    """The node, or the MAC; empty: nobody."""
-    is_mac: bool
-    mac: str
-    """Beside the node."""
-    detail: str
-    moment: Time | None
-    """Of which `detail` speaks."""
-    mark: str
-    """Empty, `agrees` or `differs`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,57 +114,6 @@ class Unwatched:
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One VIP in a table of many. Nothing in it changes by announcements or time alone."""
-
-    id: str
-    address: str
-    query: str
-    state: str
-    glyph: str
-    tone: Tone
-    says: str
-    holder: str
-    is_mac: bool
-    since: Time | None
-    wrong: str
-    services: str
-
-
-def row(vip: VipSnapshot, severe: Severity, to_wall: ToWall) -> Row:
-    address = str(vip.address)
-    return Row(
-        element_id(vip.address),
-        address,
-        f"/?vip={address}",
-        str(vip.state),
-        GLYPHS[vip.state],
-        severe.tone,
-        says(vip),
-        vip.holder or vip.holder_mac,
-        not vip.holder,
-        _since(vip, to_wall),
-        "" if severe is Severity.NONE else "; ".join(_wrong(vip)),
-        ", ".join(map(str, vip.services)),
-    )
-
-
-def _wrong(vip: VipSnapshot) -> Iterator[str]:
-    found = answer(vip)
-    if found is Answer.DISAGREEMENT:
-        yield "the sources disagree"
-    elif found in (Answer.CONTEST, Answer.MOVING):
-        yield f"{len(vip.claimants)} claimants"
-    elif found is Answer.SILENCE:
-        yield "nobody announces it"
-    yield from (MISMATCHES[one.check] for one in vip.mismatches)
-    if found is not Answer.SILENCE:  # which says as much
-        yield from lacking(vip)
-    if vip.intent_stale:
-        yield "what Kubernetes said is old"
-
-
 def unwatched(address: IPAddress) -> Unwatched:
     return Unwatched(element_id(address), str(address))
 
@@ -191,7 +124,7 @@ def card(vip: VipSnapshot, past: Past, to_wall: ToWall, *, observer: str, has_ku
     Args:
         has_kubernetes: a Kubernetes is watched, whether or not it answers.
     """
-    words = _Sources(vip, to_wall, observer=observer, has_kubernetes=has_kubernetes)
+    sources = Sources(vip, to_wall, observer=observer, has_kubernetes=has_kubernetes)
     return Card(
         id=element_id(vip.address),
         address=str(vip.address),
@@ -202,11 +135,11 @@ def card(vip: VipSnapshot, past: Past, to_wall: ToWall, *, observer: str, has_ku
         holders=tuple(_holders(vip)),
         note=_note(vip),
         since_words=f"{vip.state} since" if past.since else _since_words(vip),
-        since=past.since or _since(vip, to_wall),
+        since=past.since or since(vip, to_wall),
         verdict=_verdict(vip),
         services=tuple(map(str, vip.services)),
         mode=str(vip.mode),
-        sources=tuple(words.view(source) for source in Source),
+        sources=tuple(sources.view(source) for source in Source),
         mismatches=tuple(
             MismatchView(str(one.check), MISMATCHES[one.check], Time.of(to_wall(one.since))) for one in vip.mismatches
         ),
@@ -222,10 +155,6 @@ def card(vip: VipSnapshot, past: Past, to_wall: ToWall, *, observer: str, has_ku
         line=past.line,
         events=past.events,
     )
-
-
-def _since(vip: VipSnapshot, to_wall: ToWall) -> Time | None:
-    return Time.maybe(vip.holder_since if vip.holder or vip.holder_mac else None, to_wall)
 
 
 def _since_words(vip: VipSnapshot) -> str:
@@ -294,74 +223,3 @@ def _counts(vip: VipSnapshot) -> Iterator[CountView]:
     yield CountView("MAC changes", f"{vip.mac_changes:,}")
     yield CountView("last handover", "–" if vip.last_handover is None else length(vip.last_handover))
     yield CountView("period", length(vip.period) if vip.period else "does not repeat")
-
-
-class _Sources:
-    """What each source says of one VIP, and why where it says nothing."""
-
-    def __init__(self, vip: VipSnapshot, to_wall: ToWall, *, observer: str, has_kubernetes: bool) -> None:
-        self._vip = vip
-        self._to_wall = to_wall
-        self._observer = observer
-        self._has_kubernetes = has_kubernetes
-
-    def view(self, source: Source) -> SourceView:
-        said = next((one for one in self._vip.sources if one.source is source), None)
-        detail, moment = self._detail(source, said)
-        node, mac = (said.node, said.mac) if said else ("", "")
-        return SourceView(
-            str(source), node or mac, bool(mac and not node), mac if node else "", detail, moment, self._mark(said)
-        )
-
-    def _mark(self, said: SourceHolder | None) -> str:
-        vip = self._vip
-        if said is None:
-            return ""
-        if not said.node:
-            foreign = wire_class(vip) is ClaimantClass.FOREIGN and any(one.node for one in vip.sources)
-            return "differs" if foreign else "" if vip.holder else "agrees"
-        return ("agrees" if same_node(said.node, vip.holder) else "differs") if vip.holder else ""
-
-    def _detail(self, source: Source, said: SourceHolder | None) -> tuple[str, Time | None]:
-        vip = self._vip
-        match source:
-            case Source.WIRE:
-                return self._wire(said)
-            case Source.LEASE:
-                return self._lease(), None
-            case Source.ANNOTATION:
-                return self._annotation(said), None
-            case Source.LOCAL:
-                here = self._observer or "this node"
-                if vip.bound is None:
-                    return "not available", None
-                bound = f"bound on {', '.join(vip.bound)} of {here}"
-                return (bound if vip.bound else f"not bound on {here}"), None
-
-    def _wire(self, said: SourceHolder | None) -> tuple[str, Time | None]:
-        vip = self._vip
-        if vip.last_announcement is None:
-            return "no announcement heard yet", None
-        heard = Time.of(self._to_wall(vip.last_announcement))
-        if said is None:
-            return (f"{len(vip.claimants)} claimants, announced" if vip.claimants else "last announced"), heard
-        return (f"{nodeless(vip)}, announced" if not said.node else "announced"), heard
-
-    def _lease(self) -> str:
-        lease = self._vip.lease
-        if lease is None:
-            return "no Lease found" if self._has_kubernetes else "Kubernetes is not watched"
-        name = f"{lease.name}, " if lease.name else ""
-        if not lease.fresh:
-            return f"{name}EXPIRED; it named {lease.holder or 'nobody'}"
-        return f"{name}renewed" if lease.holder else f"{name}changing hands"
-
-    def _annotation(self, said: SourceHolder | None) -> str:
-        vip = self._vip
-        if said is not None:
-            return "kube-vip.io/vipHost" + (", as it was when Kubernetes last answered" if vip.intent_stale else "")
-        if vip.lease is not None and not vip.lease.fresh:
-            return "not believed while the Lease has expired"
-        if vip.services:
-            return "names nobody"
-        return "no Service that is watched has this address" if self._has_kubernetes else "Kubernetes is not watched"

@@ -4,8 +4,9 @@
 
 const STALE_AFTER = 6_000; // milliseconds without a message: the server sends one every two seconds
 const POLL_EVERY = 3_000;
-const POLL_AT_MOST_EVERY = 15_000; // while nobody answers
+const POLL_AT_LEAST_EVERY = 10_000; // while nobody answers
 const STREAM_AGAIN_AFTER = 30_000; // after a stream that brought nothing, as behind a proxy that keeps it back
+const RELOAD_AT_MOST_EVERY = 10_000; // several versions may answer at one address while they are being replaced
 const MOST_SAID = 3;
 
 const root = document.documentElement;
@@ -104,7 +105,7 @@ function arrange(container, ids, fresh) {
 }
 
 function take(message) {
-  if (message.version !== root.dataset.version) {
+  if (message.version !== root.dataset.version && performance.now() > RELOAD_AT_MOST_EVERY) {
     location.reload(); // the page's own style and script may have changed with it
     return;
   }
@@ -264,7 +265,7 @@ function stream() {
 }
 
 async function poll() {
-  later(poll, 2 * POLL_AT_MOST_EVERY); // should this one never come back
+  later(poll, 2 * POLL_AT_LEAST_EVERY); // should this one never come back
   try {
     const response = await fetch(address, {
       headers: { Accept: "application/json" },
@@ -278,7 +279,7 @@ async function poll() {
     if (steady() >= streamAgainAt) return stream();
   } catch {
     // Whoever watches a restarting exporter should not come back all at once.
-    wait = Math.min(POLL_AT_MOST_EVERY, wait * (1.25 + Math.random() / 2));
+    wait = Math.min(POLL_AT_LEAST_EVERY, wait * (1.25 + Math.random() / 2));
     show();
   }
   later(poll, wait);

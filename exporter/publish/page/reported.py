@@ -13,7 +13,7 @@ from exporter import __version__
 from exporter.publish.length import length
 from exporter.publish.page.picture import Lane, Picture, picture
 from exporter.publish.page.sentence import sentence
-from exporter.publish.page.timeline import Span, marks, spans
+from exporter.publish.page.timeline import Mark, MarkKind, Span, marks, spans
 from exporter.publish.page.told import event_name, text, time
 from exporter.publish.page.verdict import verdict
 from exporter.publish.page.words import GLYPHS, MISMATCHES, Severity, Tone, element_id, listed, severity
@@ -28,6 +28,8 @@ MOST_SECTIONS = 50
 MOST_EVENTS = 400
 """Of one VIP: half of them the first, half the last."""
 
+FLAPPED, FLAPPED_WITHIN = 4, 900 * SECOND
+"""Moves, and within which time, that are no calm life: as the alert VIPFlapping has it."""
 _DAY: Nanoseconds = 86_400 * SECOND
 
 _KINDS = {
@@ -273,7 +275,7 @@ class _Reading:
         announced = self._announced.get(vip.address)
         drawn = picture(
             found,
-            marks(records, begin=self._begin, end=self._end),
+            self._marks(vip),
             announced,
             begin=self._begin,
             end=self._end,
@@ -306,20 +308,21 @@ class _Reading:
     def _trouble(self, vip: VipSnapshot) -> tuple[int, ...]:
         """The least comes first."""
         now = severity(vip)
-        return (
-            now if now <= Severity.DISAGREEMENT else Severity.NONE,
-            -vip.contests,
-            -self._total(vip, State.SILENT),
-            -vip.moves,
-            now,
-            -vip.withdrawn_claims,
-        )
+        contested = now is not Severity.CONTESTED
+        return contested, -vip.contests, now, -self._total(vip, State.SILENT), -vip.moves, -vip.withdrawn_claims
 
     def _tone(self, vip: VipSnapshot) -> Tone:
         """By what is so at the end, and a little by what was so before."""
         tone = severity(vip).tone
         was = any(span.state in (State.CONTESTED, State.SILENT) for span in self._spans[vip.address])
-        return Tone.WARN if tone is Tone.CALM and was else tone
+        return Tone.WARN if tone is Tone.CALM and (was or self._flapped(vip)) else tone
+
+    def _flapped(self, vip: VipSnapshot) -> bool:
+        moves = [mark.at for mark in self._marks(vip) if mark.kind is MarkKind.MOVE]
+        return any(last - first <= FLAPPED_WITHIN for first, last in zip(moves, moves[FLAPPED - 1 :], strict=False))
+
+    def _marks(self, vip: VipSnapshot) -> tuple[Mark, ...]:
+        return marks(self._records.get(str(vip.address), ()), begin=self._begin, end=self._end)
 
     def _total(self, vip: VipSnapshot, state: State) -> Nanoseconds:
         return sum(span.end - span.begin for span in self._spans[vip.address] if span.state is state)

@@ -10,7 +10,7 @@ from exporter.publish.page.timeline import Span
 from exporter.publish.page.told import event_name, number, text, time
 from exporter.publish.page.words import listed
 from exporter.publish.records import Record
-from exporter.vip.model import EventName, Nanoseconds, State
+from exporter.vip.model import SECOND, EventName, Nanoseconds, State
 from exporter.vip.snapshot import Claimant, VipSnapshot
 
 Clock = Callable[[Nanoseconds], str]
@@ -31,32 +31,39 @@ def verdict(vip: VipSnapshot, records: Sequence[Record], spans: Sequence[Span], 
     if not sum(vip.announcements.values()):
         sources = f" By the {vip.holder_source}, {vip.holder} holds it." if vip.holder_source else ""
         return (f"Nobody announced {vip.address} in this capture.{sources}",)
-    return (
-        *_moves(vip, found.get(EventName.VIP_MOVED, ()), spans, clock),
+    moves = found.get(EventName.VIP_MOVED, ())
+    troubles = (
         *_contests(found.get(EventName.CONTEST_STARTED, ()), spans, clock),
         *_silences(spans, clock),
+    )
+    return (
+        *_moves(vip, moves, clock),
+        *troubles,
+        *([] if moves else [_unmoved(vip, spans, troubled=bool(troubles))]),
         *_asides(vip, found),
         _at_the_end(vip),
     )
 
 
-def _moves(vip: VipSnapshot, moves: Sequence[Record], spans: Sequence[Span], clock: Clock) -> Iterator[str]:
-    if not moves:
-        holder = next((span.holder for span in spans if span.holder), "")
-        troubled = any(span.state in (State.CONTESTED, State.SILENT) for span in spans)
-        if troubled or vip.state is not State.HELD:
-            yield f"{vip.address} did not move{f' from {holder}' if holder else ''}."
-        else:
-            yield f"{vip.address} was held by {holder} all the time, and did not move."
-    elif len(moves) == 1:
+def _moves(vip: VipSnapshot, moves: Sequence[Record], clock: Clock) -> Iterator[str]:
+    if len(moves) == 1:
         yield f"{vip.address} {sentence(moves[0])}, at {_began(moves[0], clock)}."
-    else:
-        first, last = (f"{sentence(move)}, at {_began(move, clock)}" for move in (moves[0], moves[-1]))
-        times = "twice" if len(moves) == 2 else f"{len(moves):,} times"
-        yield f"{vip.address} moved {times}. At first it {first}. At last it {last}."
+    elif moves:
+        first, last = (
+            f"from {briefly(move, 'from', 'from_mac')} to {briefly(move, 'to', 'to_mac')} at {_began(move, clock)}"
+            for move in (moves[0], moves[-1])
+        )
+        yield f"{vip.address} moved {_often(len(moves))}: first {first}, last {last}."
         gaps = [gap for move in moves if (gap := number(move, "handover_seconds"))]
-        if len(moves) > 2 and gaps:
-            yield f"The longest time without an announcement in a move was {length(round(max(gaps) * 1e9))}."
+        if gaps:
+            yield f"The longest time without an announcement was {length(round(max(gaps) * SECOND))}."
+
+
+def _unmoved(vip: VipSnapshot, spans: Sequence[Span], *, troubled: bool) -> str:
+    if troubled or vip.state is not State.HELD:
+        return "It did not move."
+    holder = next((span.holder for span in spans if span.holder), "")
+    return f"{vip.address} was held by {holder} all the time."
 
 
 def _contests(contests: Sequence[Record], spans: Sequence[Span], clock: Clock) -> Iterator[str]:
@@ -66,15 +73,17 @@ def _contests(contests: Sequence[Record], spans: Sequence[Span], clock: Clock) -
         if len(contests) == 1:
             yield f"It was contested for {total} from {_began(first, clock)}: {by}."
         else:
-            yield f"It was contested {len(contests):,} times, for {total} in all. At {_began(first, clock)}, {by}."
+            yield f"It was contested {_often(len(contests))}, for {total} in all. At {_began(first, clock)}, {by}."
 
 
 def _silences(spans: Sequence[Span], clock: Clock) -> Iterator[str]:
     silences = [span for span in spans if span.state is State.SILENT]
     if silences:
-        total, times = length(_total(spans, State.SILENT)), f"{len(silences):,} times, " if len(silences) > 1 else ""
-        first = "at first " if len(silences) > 1 else ""
-        yield f"It was silent {times}for {total}, {first}from {clock(silences[0].begin)}."
+        total, since = length(_total(spans, State.SILENT)), clock(silences[0].begin)
+        if len(silences) == 1:
+            yield f"It was silent for {total} from {since}."
+        else:
+            yield f"It was silent {_often(len(silences))}, for {total} in all, first from {since}."
 
 
 def _asides(vip: VipSnapshot, found: dict[EventName | None, list[Record]]) -> Iterator[str]:
@@ -86,7 +95,7 @@ def _asides(vip: VipSnapshot, found: dict[EventName | None, list[Record]]) -> It
         by = f" by {listed(whose)}" if len(whose) <= 3 else ""
         yield f"{_times(withdrawn, 'claim')}{by} beside the holder came to nothing."
     if changes:
-        yield f"The holder went over to another MAC {'once' if changes == 1 else f'{changes:,} times'}."
+        yield f"The holder went over to another MAC {_often(changes)}."
     if vip.claimants_overflow:
         yield f"More claimed it than are told apart: {_times(vip.claimants_overflow, 'claim')} had no room."
     checks = tuple(dict.fromkeys(f"`{text(one, 'check')}`" for one in found.get(EventName.MISMATCH_STARTED, ())))
@@ -126,3 +135,7 @@ def _total(spans: Sequence[Span], state: State) -> Nanoseconds:
 
 def _times(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+
+
+def _often(count: int) -> str:
+    return {1: "once", 2: "twice"}.get(count, f"{count:,} times")

@@ -7,9 +7,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.publish.page import health as own
-from exporter.publish.page.card import Card, Row, Unwatched, card, row, unwatched
+from exporter.publish.page.card import Card, Unwatched, card, unwatched
 from exporter.publish.page.health import Health
 from exporter.publish.page.line import past
+from exporter.publish.page.row import Row, row
 from exporter.publish.page.words import GLYPHS, Severity, Tone, element_id, says, severity
 from exporter.publish.records import Record, ToWall
 from exporter.publish.status import ExporterStatus
@@ -180,6 +181,8 @@ def _of_many(vips: Sequence[VipSnapshot], trouble: Sequence[VipSnapshot]) -> str
         return f"{'Both' if number == 2 else f'All {number:,}'} VIPs are held"
     there = [state for state in WORST_FIRST if counts[state] and state is not State.HELD]
     first, *rest = there
+    if counts[first] == number:
+        return f"{'Both' if number == 2 else f'All {number:,}'} VIPs are {first}"
     held_trouble = sum(vip.state is State.HELD for vip in trouble)
     return ", ".join(
         [

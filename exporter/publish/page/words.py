@@ -145,6 +145,11 @@ class Time:
         return None if at is None else cls.of(to_wall(at))
 
 
+def since(vip: VipSnapshot, to_wall: ToWall) -> Time | None:
+    """When the holder shown took over; None: there is none, or nobody can tell."""
+    return Time.maybe(vip.holder_since if vip.holder or vip.holder_mac else None, to_wall)
+
+
 def listed(words: tuple[str, ...]) -> str:
     """`one`, `one and two`, `one, two and three`."""
     return " and ".join(filter(None, (", ".join(words[:-1]), words[-1]))) if words else ""

@@ -1,10 +1,11 @@
-"""The page's HTML: well formed, safe under its policy, nothing from outside as markup, and parts that fit the document."""
+"""The page's HTML: well formed, safe under its policy, nothing from outside as markup, parts that fit the document."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
 from ipaddress import ip_address, ip_network
+from itertools import pairwise
 
 import pytest
 
@@ -111,14 +112,14 @@ def test_nothing_in_it_needs_more_than_its_policy_allows(page, query) -> None:
 def test_the_parts_are_those_of_the_document(page, query) -> None:
     document, parts = page.document(query), page.parts(query)
     assert all(html in document for html in parts.elements.values())
-    for id, html in parts.elements.items():
+    for name, html in parts.elements.items():
         tag, attributes = Reading(html).elements[0]
-        assert attributes["id"] == id
+        assert attributes["id"] == name
         assert html.startswith(f"<{tag}")
         # None lies within another.
-        assert set(Reading(html).ids) & set(parts.elements) == {id}
-    for container, ids in parts.lists.items():
-        assert re.search(rf'id="{container}">{re.escape("".join(parts.elements[id] for id in ids))}</', document)
+        assert set(Reading(html).ids) & set(parts.elements) == {name}
+    for container, names in parts.lists.items():
+        assert f'id="{container}">{"".join(parts.elements[name] for name in names)}</' in document
 
 
 def test_the_h1_comes_first_and_no_level_is_left_out() -> None:
@@ -127,7 +128,7 @@ def test_the_h1_comes_first_and_no_level_is_left_out() -> None:
         levels = [int(tag[1]) for tag, _ in elements if re.fullmatch("h[1-6]", tag)]
         assert levels[0] == 1
         assert levels.count(1) == 1
-        assert all(after - before <= 1 for before, after in zip(levels, levels[1:], strict=False))
+        assert all(after - before <= 1 for before, after in pairwise(levels))
 
 
 def test_text_from_outside_is_text() -> None:

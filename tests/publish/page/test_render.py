@@ -1,4 +1,4 @@
-"""Rendering: everything is escaped, nothing may be missing, and the policy names exactly the style and script that are there."""
+"""Rendering: everything is escaped, nothing may be missing, and the policy names the very style and script."""
 
 from __future__ import annotations
 

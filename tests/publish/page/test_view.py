@@ -399,3 +399,8 @@ def test_a_row_does_not_change_by_announcements_alone() -> None:
 
     assert len(rows(30)) == len(MANY)
     assert rows(30) == rows(300)
+
+
+def test_what_all_have_in_common_is_said_of_all() -> None:
+    assert summary([], watch=[VIP, NEW_VIP], until=1).words == "Both VIPs are unknown"
+    assert summary([], watch=MANY, until=20).words == "All 10 VIPs are silent"
