@@ -1,15 +1,17 @@
-"""`vip-exporter replay`: captures in, verdicts out, in all three formats; bad input is one clear line."""
+"""`vip-exporter replay`: captures in, verdicts out, in every format; bad input is one clear line."""
 
 from __future__ import annotations
 
 import gzip
 import io
 import json
+import os
 import random
 import struct
 import subprocess
 import sys
 from collections.abc import Iterable
+from html import escape
 from ipaddress import ip_address
 from pathlib import Path
 
@@ -454,3 +456,43 @@ def test_output_that_cannot_be_written_is_one_line_and_status_1(capture, redirec
     assert result.returncode == 1
     assert "Traceback" not in result.stderr
     assert result.stderr.startswith("vip-exporter: ")
+
+
+class TestHtml:
+    def test_the_report_goes_to_standard_output_whole(self, capture, capsys, tmp_path) -> None:
+        path = capture(announce(A, 0, 30) + announce(B, 31, 60))
+        intent = tmp_path / "what was said.yaml"
+        intent.write_text(f"vips:\n  - {{address: {VIP}}}\n", encoding="utf-8")
+        arguments = ["--intent", str(intent), "--vip", str(VIP), "--period", "3s"]
+        assert main(["replay", str(path), "--format", "html", *arguments]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith("<!doctype html>")
+        assert out.endswith("</html>\n")
+        assert "192.0.2.100 moved once" in out
+        assert "what was said.yaml" in out
+        assert str(tmp_path) not in out
+
+    def test_from_a_pipe_into_a_terminal_without_utf8(self, capture) -> None:
+        """The document says that it is UTF-8, so it is, whatever the terminal has."""
+        command = f"cat {capture(announce(A, 0, 9))} | {sys.executable} -m exporter replay - --format html"
+        environment = os.environ | {"PYTHONIOENCODING": "latin-1"}
+        done = subprocess.run(command, shell=True, capture_output=True, check=True, env=environment, timeout=30)
+        assert "standard input" in done.stdout.decode("utf-8")
+        assert "<title>192.0.2.100 did not move – standard input</title>" in done.stdout.decode("utf-8")
+
+    def test_a_file_name_that_is_no_text_spoils_nothing(self, capture) -> None:
+        path = capture(announce(A, 0, 9))
+        odd = os.fsencode(path.parent) + b"/<b>\xff\n.pcap"
+        os.rename(path, odd)
+        command = [sys.executable, "-m", "exporter", "replay", odd, "--format", "html"]
+        done = subprocess.run(command, capture_output=True, check=True, timeout=30)
+        assert "&lt;b&gt;\\udcff\\n.pcap" in done.stdout.decode("utf-8")
+
+    def test_a_damaged_file_is_reported_as_far_as_it_goes(self, capture, capsys) -> None:
+        path = capture(announce(A, 0, 30))
+        path.write_bytes(path.read_bytes()[:-5])
+        assert main(["replay", str(path), "--format", "html"]) == 0
+        out, err = capsys.readouterr()
+        warning = err.removeprefix("vip-exporter: warning: ").strip()
+        assert warning
+        assert escape(warning) in out
