@@ -2,7 +2,7 @@
 // comes in is put in place of what was there, and what has not changed is not touched.
 "use strict";
 
-const STALE_AFTER = 6_000; // milliseconds without a message: the server sends one every two seconds
+const STALE_AFTER = 6_000; // milliseconds without a message: the server sends one every three seconds at least
 const POLL_EVERY = 3_000;
 const POLL_AT_LEAST_EVERY = 10_000; // while nobody answers
 const STREAM_AGAIN_AFTER = 30_000; // after a stream that brought nothing, as behind a proxy that keeps it back

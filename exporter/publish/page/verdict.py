@@ -36,24 +36,25 @@ def verdict(vip: VipSnapshot, records: Sequence[Record], spans: Sequence[Span], 
         *_contests(found.get(EventName.CONTEST_STARTED, ()), spans, clock),
         *_silences(spans, clock),
     )
-    return (
-        *_moves(vip, moves, clock),
+    first, *rest = (
+        *_moves(moves, clock),
         *troubles,
         *([] if moves else [_unmoved(vip, spans, troubled=bool(troubles))]),
         *_asides(vip, found),
         _at_the_end(vip),
     )
+    return (f"{vip.address}{first.removeprefix('It')}", *rest)
 
 
-def _moves(vip: VipSnapshot, moves: Sequence[Record], clock: Clock) -> Iterator[str]:
+def _moves(moves: Sequence[Record], clock: Clock) -> Iterator[str]:
     if len(moves) == 1:
-        yield f"{vip.address} {sentence(moves[0])}, at {_began(moves[0], clock)}."
+        yield f"It {sentence(moves[0])}, at {_began(moves[0], clock)}."
     elif moves:
         first, last = (
             f"from {briefly(move, 'from', 'from_mac')} to {briefly(move, 'to', 'to_mac')} at {_began(move, clock)}"
             for move in (moves[0], moves[-1])
         )
-        yield f"{vip.address} moved {_often(len(moves))}: first {first}, last {last}."
+        yield f"It moved {_often(len(moves))}: first {first}, last {last}."
         gaps = [gap for move in moves if (gap := number(move, "handover_seconds"))]
         if gaps:
             yield f"The longest time without an announcement was {length(round(max(gaps) * SECOND))}."
@@ -63,7 +64,7 @@ def _unmoved(vip: VipSnapshot, spans: Sequence[Span], *, troubled: bool) -> str:
     if troubled or vip.state is not State.HELD:
         return "It did not move."
     holder = next((span.holder for span in spans if span.holder), "")
-    return f"{vip.address} was held by {holder} all the time."
+    return f"It was held by {holder} all the time."
 
 
 def _contests(contests: Sequence[Record], spans: Sequence[Span], clock: Clock) -> Iterator[str]:

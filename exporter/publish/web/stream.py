@@ -11,16 +11,20 @@ import json
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from exporter.publish.page.parts import Parts
 from exporter.publish.web.query import PageQuery
 from exporter.publish.web.routes import message
+from exporter.publish.web.turns import in_thread
 
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 EVERY = 1.0
 """Seconds between two messages; there is one even where nothing has changed, to show that somebody is there."""
 AT_MOST_BUSY = 0.1
-"""Share of the time that may go into making one page anew: a large one is made less often."""
+"""Share of the time that may go into making one page anew: a large one is made less often,"""
+LONGEST_REST = 3.0
+"""but so often that a page, which waits six seconds, does not take it for dead."""
 LONGEST = 900.0
 """Seconds after which a stream ends, and the browser asks anew: it may be none that is let in any more."""
 MOST_STREAMS = 64
@@ -78,9 +82,10 @@ class Streams:
         while loop.time() < end and not stopping.is_set():
             begun = loop.time()
             parts = await self._now(query)
-            yield f"data: {json.dumps(message(had, parts))}\n\n".encode()
+            # In a thread: of ten thousand VIPs this takes a while, in which nobody else would be served.
+            yield await in_thread(partial(_event, had, parts))
             had = parts
-            rest = max(EVERY, (loop.time() - begun) / AT_MOST_BUSY)
+            rest = min(max(EVERY, (loop.time() - begun) / AT_MOST_BUSY), LONGEST_REST)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), rest)
 
@@ -89,9 +94,14 @@ class Streams:
         beat = int(asyncio.get_running_loop().time() / EVERY)
         made = self._made.get(query)
         if made is None or (made.beat != beat and made.parts.done()):
+            self._made = {known: one for known, one in self._made.items() if one.beat == beat or not one.parts.done()}
             made = self._made[query] = _Made(beat, asyncio.create_task(_call(self._make, query)))
         # Shielded: others wait for it when this one gives up.
         return await asyncio.shield(made.parts)
+
+
+def _event(had: Parts | None, parts: Parts) -> bytes:
+    return f"data: {json.dumps(message(had, parts))}\n\n".encode()
 
 
 async def _call(make: Callable[[PageQuery], Awaitable[Parts]], query: PageQuery) -> Parts:

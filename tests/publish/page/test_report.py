@@ -112,8 +112,8 @@ class TestVerdict:
         seen, _ = made(announce(ONE, 0, 60) + announce(TWO, 20, 60))
         assert (seen.headline, seen.tone) == ("192.0.2.100 was contested and did not move", "bad")
         assert verdict(seen) == (
-            "It was contested for 29.0 s from 22:13:50.000 UTC: node-2 (02:00:00:00:00:12) announced it beside node-1. "
-            "It did not move. "
+            "192.0.2.100 was contested for 29.0 s from 22:13:50.000 UTC: node-2 (02:00:00:00:00:12) "
+            "announced it beside node-1. It did not move. "
             "At the end it is still contested, by node-1 (02:00:00:00:00:11) and node-2 (02:00:00:00:00:12)."
         )
 
@@ -135,7 +135,7 @@ class TestVerdict:
         seen, _ = made([*announce(ONE, 0, 30), *announce(ONE, 60, 90), chatter(120)])
         assert (seen.headline, seen.tone) == ("192.0.2.100 was silent and did not move", "bad")
         assert verdict(seen) == (
-            "It was silent twice, for 46.0 s in all, first from 22:13:57.000 UTC. It did not move. "
+            "192.0.2.100 was silent twice, for 46.0 s in all, first from 22:13:57.000 UTC. It did not move. "
             "At the end nobody announces it."
         )
 

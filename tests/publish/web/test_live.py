@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -160,3 +161,29 @@ def test_streams_end_when_the_server_stops(app: App) -> None:
     for thread in ended:
         thread.join(5)
         assert not thread.is_alive()
+
+
+def test_pages_that_nobody_watches_any_more_are_not_kept() -> None:
+    """Though somebody watches another all the time."""
+
+    async def watch() -> int:
+        async def make(query: PageQuery) -> Parts:
+            return Parts(0, {})
+
+        streams, stopping = stream.Streams(make), asyncio.Event()
+        with streams.admit("a"):
+            always = streams.messages(PageQuery(), stopping)
+            await anext(always)
+            for number in range(50):
+                with streams.admit("b"):
+                    other = streams.messages(PageQuery((ip_address("192.0.2.0") + number,)), stopping)
+                    await anext(other)
+                    await anext(other)
+                    await other.aclose()
+                if number % 10 == 0:
+                    await anext(always)
+            await asyncio.sleep(2 * stream.EVERY)
+            await anext(always)
+            return len(streams._made)
+
+    assert asyncio.run(watch()) <= 2

@@ -1,0 +1,96 @@
+"""Looks at a page in every size and colour: pictures of it, what axe finds, and whether it fits. Writes build/page/."""
+
+from __future__ import annotations
+
+import html
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from axe_playwright_python.base import AxeResults
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+REPORT = Path(__file__).parents[2] / "build" / "page"
+WIDE, PHONE, SMALLEST = 1280, 375, 320
+COLOURS = ("light", "dark")
+
+_AXE = Axe()
+_PAGE = """<!doctype html>
+<meta charset="utf-8">
+<title>The status page in every situation</title>
+<style>
+body {{ background: #777; color: #fff; font: 15px sans-serif; margin: 2em; }} a {{ color: inherit }}
+div {{ display: flex; gap: 1em; align-items: start; overflow-x: auto }} img {{ height: 900px; object-fit: cover; object-position: top }}
+</style>
+<h1>The status page in every situation</h1>
+<ul>{contents}</ul>
+{pictures}
+"""
+
+
+class Album:
+    """Pictures by situation, in the order in which they were taken."""
+
+    def __init__(self) -> None:
+        shutil.rmtree(REPORT, ignore_errors=True)
+        REPORT.mkdir(parents=True)
+        self._situations: list[str] = []
+
+    def examine(self, page: Page, situation: str, *, whole: bool = True) -> None:
+        """Take pictures, and assert that axe finds nothing and that the page is nowhere wider than the screen.
+
+        Args:
+            whole: the pictures show all of the page, not only what fits the window.
+        """
+        self._situations.append(situation)
+        for name in self._views(page, situation):
+            page.screenshot(path=REPORT / name, full_page=whole)
+            faults = axe(page)
+            assert not faults.violations_count, f"{name}: {faults.generate_report()}"
+        page.set_viewport_size({"width": SMALLEST, "height": 700})
+        assert overflowing(page) == [], f"{situation} does not fit a width of {SMALLEST}"
+        page.set_viewport_size({"width": WIDE, "height": 900})
+        page.emulate_media(color_scheme="light")
+
+    def _views(self, page: Page, situation: str) -> Iterator[str]:
+        for width, height in ((WIDE, 900), (PHONE, 700)):
+            page.set_viewport_size({"width": width, "height": height})
+            assert overflowing(page) == [], f"{situation} does not fit a width of {width}"
+            for colour in COLOURS:
+                page.emulate_media(color_scheme=colour)
+                yield f"{len(self._situations):02}-{situation.replace(' ', '-')}-{width}-{colour}.png"
+
+    def write(self) -> None:
+        """The page with all of them."""
+        contents, pictures = [], []
+        for number, situation in enumerate(self._situations, 1):
+            title = html.escape(situation)
+            contents.append(f'<li><a href="#s{number}">{title}</a></li>')
+            shown = "".join(
+                f'<a href="{path.name}"><img src="{path.name}" alt="{path.stem}" loading="lazy"></a>'
+                for path in sorted(REPORT.glob(f"{number:02}-*.png"))
+            )
+            pictures.append(f'<h2 id="s{number}">{title}</h2><div>{shown}</div>')
+        page = _PAGE.format(contents="\n".join(contents), pictures="\n".join(pictures))
+        (REPORT / "index.html").write_text(page, encoding="utf-8")
+
+
+Examine = Callable[..., None]
+
+
+def axe(page: Page) -> AxeResults:
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(_AXE.axe_script)
+    return AxeResults(page.evaluate("axe.run({ resultTypes: ['violations'], preload: false })"))
+
+
+def overflowing(page: Page) -> list[str]:
+    """Where the page is wider than the window: which elements stand out; else nothing."""
+    return page.evaluate("""() => {
+      const width = document.documentElement.clientWidth;
+      if (document.documentElement.scrollWidth <= width) return [];
+      return [...document.querySelectorAll("body *")]
+        .filter((one) => one.getBoundingClientRect().right > width)
+        .map((one) => `${one.tagName}.${one.className} #${one.id}: ${one.getBoundingClientRect().right}`);
+    }""")
