@@ -46,7 +46,7 @@ def held() -> Iterator[tuple[IPv4Address, str]]:
 def intent() -> dict[str, Any]:
     def vip(address: IPAddress, **more: object) -> dict[str, object]:
         # Announcers that do not repeat themselves: one frame each is enough.
-        return {"address": str(address), "period": 0, "service": f"apps/{'app-' if more else ''}x{int(address):x}", **more}
+        return {"address": str(address), "period": 0, "service": f"apps/for-{int(address):x}", **more}
 
     return {
         "vips": [

@@ -16,12 +16,13 @@ from exporter.vip.announcers import Announced, Announcer
 from exporter.vip.model import SECOND, ClaimantClass, Nanoseconds, State
 
 MOST_TICKS = 8
+_DAY: Nanoseconds = 86_400 * SECOND
 _STEPS = (
     *(SECOND // 1000 * factor for factor in (1, 2, 5, 10, 20, 50, 100, 200, 500)),
     *(SECOND * factor for factor in (1, 2, 5, 10, 15, 30)),
     *(60 * SECOND * factor for factor in (1, 2, 5, 10, 15, 30)),
     *(3600 * SECOND * factor for factor in (1, 2, 3, 6, 12)),
-    *(86_400 * SECOND * factor for factor in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000)),
+    *(_DAY * factor for factor in (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 10_000)),
 )
 
 
@@ -146,17 +147,20 @@ def _ticks(begin: Nanoseconds, end: Nanoseconds) -> Iterator[Tick]:
         after = (moment - begin) / SECOND
         yield Tick(
             round(at, 5),
-            _clock(moment, step),
+            _clock(moment, step, width),
             f"+{after:,.0f} s" if step >= SECOND and width >= 60 * SECOND else f"+{after:,.3f} s",
             "start" if at < 0.06 else "end" if at > 0.94 else "middle",
             bool(number % 2),
         )
 
 
-def _clock(moment: Nanoseconds, step: Nanoseconds) -> str:
+def _clock(moment: Nanoseconds, step: Nanoseconds, width: Nanoseconds) -> str:
+    """No more of it than tells the ticks apart."""
     found = datetime.fromtimestamp(moment // SECOND, UTC)
-    if step >= 86_400 * SECOND:
+    if step >= _DAY:
         return f"{found:%Y-%m-%d}"
+    if width >= _DAY:
+        return f"{found:%m-%d %H:%M}"
     if step >= 60 * SECOND:
         return f"{found:%H:%M}"
     return f"{found:%H:%M:%S}" + (f".{moment % SECOND // 1_000_000:03}" if step < SECOND else "")

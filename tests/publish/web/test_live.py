@@ -7,6 +7,7 @@ import json
 import threading
 import time
 from collections.abc import Iterator
+from ipaddress import ip_address
 from typing import Any
 
 import pytest

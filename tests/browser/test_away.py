@@ -1,0 +1,75 @@
+"""The exporter stops answering while its page is open: that the data is old is said, and it ends by itself."""
+
+from __future__ import annotations
+
+import signal
+import time
+
+from playwright.sync_api import expect
+
+from tests.browser import seen
+from tests.browser.chromium import Tabs
+from tests.browser.examined import Album
+from tests.browser.stage import CONTESTED, Stage
+from tests.e2e.observers import VIP
+
+STALE_WITHIN = 10_000
+BACK_WITHIN = 15_000
+"""Milliseconds; a page asks at least every 10 s."""
+
+
+def test_killed_and_frozen(scene: Stage, tabs: Tabs, album: Album) -> None:
+    """One exporter is killed, and starts again after a move; another one hangs for a while."""
+    scene.running.held_by("node-1")
+    frozen_program = scene.many.program.process
+    killed_program = scene.lab.program.process
+    assert frozen_program is not None
+    assert killed_program is not None
+    killed = tabs.open(scene.url, may_fail=True)
+    frozen = tabs.open(f"{scene.many.url}/?vip={CONTESTED[0]}", may_fail=True)
+    try:
+        for tab in (killed, frozen):
+            expect(tab.page.locator("#live")).to_have_text("live")
+            seen.mark(tab.page)
+        stopped = time.monotonic()
+        killed_program.kill()
+        killed_program.wait()
+        frozen_program.send_signal(signal.SIGSTOP)
+        for tab in (killed, frozen):
+            left = STALE_WITHIN - (time.monotonic() - stopped) * 1000
+            expect(seen.stale(tab.page)).to_be_visible(timeout=left)
+            expect(seen.stale(tab.page)).to_contain_text("No answer from the exporter for")
+            expect(seen.stale(tab.page)).to_contain_text("What stands here is how it was at")
+            expect(tab.page.locator("#live")).to_have_text("as of")
+            assert [role for role, _ in tab.said()] == ["alert"]
+        expect(killed.page.locator("article")).to_have_css("outline-style", "dashed")
+        expect(seen.holder(killed.page)).to_have_text("node-1")
+        album.examine(killed.page, "stale")
+    finally:
+        frozen_program.send_signal(signal.SIGCONT)
+    scene.lab.nodes["node-1"].release()
+    scene.lab.nodes["node-2"].take_over()
+    scene.lab.program.start()
+    for tab in (frozen, killed):
+        expect(seen.stale(tab.page)).to_be_hidden(timeout=BACK_WITHIN)
+        expect(tab.page.locator("#live")).to_have_text("live")
+        assert seen.is_marked(tab.page), "it was loaded anew"
+    expect(seen.holder(killed.page)).to_have_text("node-2", timeout=seen.SOON)
+    expect(seen.state(killed.page)).to_have_text("✓ held", timeout=seen.SOON)
+    expect(seen.state(frozen.page)).to_have_text("✗ contested")
+    assert [role for role, _ in killed.said()].count("alert") == 1
+    assert killed.said()[-1] == ["status", f"{VIP} is held by node-2"]
+    # And from then on by a stream again.
+    for tab in (killed, frozen):
+        assert "text/event-stream" in tab.of_live("")[-1].headers["accept"]
+
+
+def test_a_computer_that_slept(scene: Stage, tabs: Tabs) -> None:
+    """Its page asks at once, and does not wait until it notices that nothing has come."""
+    tab = tabs.open(scene.url)
+    expect(tab.page.locator("#live")).to_have_text("live")
+    with tab.page.expect_request(lambda request: request.headers["accept"] == "application/json", timeout=2_000):
+        tab.page.evaluate("const now = Date.now; Date.now = () => now() + 3_600_000")
+    expect(seen.stale(tab.page)).to_be_hidden(timeout=seen.SOON)
+    expect(tab.page.locator("#live")).to_have_text("live")
+    expect(tab.page.locator("#now .clock")).not_to_have_text(tab.page.locator("#now .clock").inner_text())
