@@ -68,7 +68,7 @@ class Tab:
         self.page = page
         self.requests: list[Request] = []
         self.may_fail = False
-        """Loads of /live may: the exporter is away, or is made to refuse."""
+        """Loads may: the exporter is away, or is made to refuse."""
         self._problems = problems
 
     def of_live(self, accept: str) -> list[Request]:
@@ -89,8 +89,7 @@ class Tab:
             self._problems.append(f"asks somebody else: {request.url}")
 
     def told(self, message: ConsoleMessage) -> None:
-        failed_load = message.text.startswith("Failed to load resource")
-        if self.may_fail and failed_load and urlsplit(message.location["url"]).path == "/live":
+        if self.may_fail and message.text.startswith("Failed to load resource"):
             return
         if message.type in ("error", "warning"):
             self._problems.append(f"{message.type} in the console: {message.text} ({message.location['url']})")
@@ -111,7 +110,7 @@ class Tabs:
 
         Args:
             before: done with the page before.
-            may_fail: loads of /live may fail in it.
+            may_fail: loads may fail in it.
             options: further ones of the browser context.
         """
         context = self._browser.new_context(**{"viewport": DESKTOP, **options})

@@ -52,7 +52,7 @@ def focused(page: Page) -> str:
     """What has the focus, as one would call it."""
     return page.evaluate("""() => {
       const one = document.activeElement;
-      return one === document.body ? "nothing" : one.getAttribute("aria-label") ?? one.id || one.textContent.trim();
+      return one === document.body ? "nothing" : one.getAttribute("aria-label") || one.id || one.textContent.trim();
     }""")
 
 

@@ -32,7 +32,7 @@ SILENT = (IPv4Address("10.3.0.1"), IPv4Address("10.3.0.2"), IPv6Address("2001:db
 DISAGREEING = (IPv4Address("10.4.0.1"), IPv4Address("10.4.0.2"))
 UNKNOWN = (IPv4Address("10.5.0.1"),)
 TROUBLED = (*CONTESTED, *SILENT, *DISAGREEING, *UNKNOWN)
-USER, PASSWORD = "operator", "s3cret"  # noqa: S105 - of an exporter that lives for seconds
+USER, PASSWORD = "operator", "s3cret"
 HOSTILE_OBSERVER = '"><script>alert("observer")</script>'
 
 
@@ -176,9 +176,7 @@ def _secured(directory: Path, host: Host) -> Secured:
     file = directory / "intent.yaml"
     file.write_text("vips:\n  - {address: 192.0.2.100}\n")
     arguments = ["--intent.file", str(file), "--web.config.file", str(directory / "web.yaml")]
-    program = Program(
-        host=replace(host, name=HOSTILE_OBSERVER), log=directory / "secured.log", arguments=arguments
-    )
+    program = Program(host=replace(host, name=HOSTILE_OBSERVER), log=directory / "secured.log", arguments=arguments)
     secured = Secured(program, f"https://{host.address}:{PORT}", directory, host)
     secured.set_password(PASSWORD)
     return secured

@@ -22,7 +22,9 @@ def test_a_report_from_a_file(tmp_path: Path, tabs: Tabs, album: Album) -> None:
     capture = tmp_path / "<img src=x onerror=alert(1)>.pcap"
     craft.write_capture(capture, sorted(packets, key=lambda packet: packet[0]))
     intent = tmp_path / "intent.yaml"
-    intent.write_text("nodes:\n" + "".join(f"  - {{name: {name}, macs: ['{mac_of(name).hex(':')}']}}\n" for name in NODES))
+    intent.write_text(
+        "nodes:\n" + "".join(f"  - {{name: {name}, macs: ['{mac_of(name).hex(':')}']}}\n" for name in NODES)
+    )
     command = [sys.executable, "-m", "exporter", "replay", str(capture), "--intent", str(intent), "--format", "html"]
     (tmp_path / "incident.html").write_bytes(subprocess.run(command, capture_output=True, check=True).stdout)
 

@@ -27,10 +27,10 @@ def test_tls_and_a_password_that_is_changed(scene: Stage, tabs: Tabs, album: Alb
 
     secured.set_password("another")
     expect(seen.stale(polling.page)).to_contain_text("Your login has expired", timeout=2 * seen.SOON)
-    album.examine(polling.page, "login expired")
     streaming.may_fail = True
     secured.program.stop()
     secured.program.start()
     until(secured.is_ready, within=10)
+    album.examine(polling.page, "login expired")
     expect(seen.stale(streaming.page)).to_contain_text("Your login has expired", timeout=15_000)
     assert [role for role, _ in polling.said()].count("alert") == 1

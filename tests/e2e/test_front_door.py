@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import contextlib
+import itertools
 import os
 import signal
+import socket
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Event, Thread
 
 import bcrypt
 import pytest
@@ -216,3 +223,43 @@ def test_whatever_is_wrong_with_the_web_configuration_is_told_before_the_start(h
             f"{house.file}:2: rate_limit",
         ):
             assert any(words in line for line in lines), done.stderr
+
+
+def test_it_ends_well_while_passwords_are_guessed(house: House) -> None:
+    """A check that is under way is waited for: Python would abort the whole process inside of bcrypt."""
+    house.write("basic_auth_users:", f"  operator: {bcrypt.hashpw(b'secret', bcrypt.gensalt(10)).decode()}")
+    for _ in range(3):
+        with exporter(house.directory, *house.arguments()) as running, guessing(running.port):
+            until(lambda: "login refused" in running.log)
+            began = time.monotonic()
+            running.process.terminate()
+            assert running.process.wait(10) == 0, running.log
+            assert time.monotonic() - began < 3
+
+
+@contextmanager
+def guessing(port: int) -> Iterator[None]:
+    """Twelve clients that try one password after the other."""
+    stop = Event()
+
+    def guess(client: int) -> None:
+        for number in itertools.count():
+            credentials = base64.b64encode(f"operator:{client} {number}".encode())
+            head = b"GET / HTTP/1.1\r\nHost: x\r\nAuthorization: Basic " + credentials + b"\r\n\r\n"
+            with contextlib.suppress(OSError):
+                address = ("127.0.0.1", port)
+                with socket.create_connection(address, 5, source_address=(f"127.0.2.{client}", 0)) as connection:
+                    connection.sendall(head)
+                    connection.recv(100)
+            if stop.wait(0.01):
+                return
+
+    threads = [Thread(target=guess, args=(client,)) for client in range(1, 13)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()

@@ -31,7 +31,7 @@ def intent(tmp_path: Path) -> Path:
 @contextmanager
 def hostile(port: int, *, tls: bool) -> Iterator[None]:
     """In another process, so that it is the exporter whose time is measured."""
-    command = [sys.executable, "-m", "tests.e2e.hostile", str(port), *(["tls"] if tls else [])]
+    command = [sys.executable, "-m", "bench.hostile", str(port), *(["tls"] if tls else [])]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     try:
         assert process.stdout is not None

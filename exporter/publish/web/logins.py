@@ -141,7 +141,8 @@ class Logins:
 
     async def _judge(self, who: str, check: _Check) -> Admission:
         try:
-            right = await in_thread(lambda: matches(check.password, check.hash))
+            # Waited for when the process ends: as Python ends daemon threads, it would be aborted inside bcrypt.
+            right = await in_thread(lambda: matches(check.password, check.hash), daemon=False)
         except Exception as error:  # noqa: BLE001 - no thread to be had, no memory: the next one may go well
             log.error("password could not be checked", error=error)
             self._failures.take_back(who)

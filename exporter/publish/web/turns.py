@@ -48,9 +48,13 @@ class Turns(Generic[T]):
             self.slots.release()
 
 
-async def in_thread(make: Callable[[], T]) -> T:
-    """What `make` returns or raises, made in a thread of its own."""
-    # A daemon thread and no executor: one that never ends must not keep the process from ending.
+async def in_thread(make: Callable[[], T], *, daemon: bool = True) -> T:
+    """What `make` returns or raises, made in a thread of its own.
+
+    Args:
+        daemon: the process may end before it does. There is no executor for the same reason: one that never ends must
+            not keep the process from ending.
+    """
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
@@ -70,5 +74,5 @@ async def in_thread(make: Callable[[], T]) -> T:
         with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
             loop.call_soon_threadsafe(settle_once)
 
-    threading.Thread(target=run, name="web-answer", daemon=True).start()
+    threading.Thread(target=run, name="web-answer", daemon=daemon).start()
     return await future

@@ -1,6 +1,6 @@
 """Two hundred clients that mean harm, in a process of their own: idle, slow, half-open, oversized.
 
-`python -m tests.e2e.hostile PORT [tls]`; prints a line when all of them have connected.
+`python -m bench.hostile PORT [tls]`; prints a line when all of them have connected.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ PAUSE = (0.5, 1.5)
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
-async def idle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def idle(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
     """Says nothing, for ever."""
     await reader.read()
 
@@ -34,7 +34,7 @@ async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> No
         await asyncio.sleep(0.05)
 
 
-async def half_open(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def half_open(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Half a request, and then the sending side is closed; the answer is never read."""
     writer.write(HEAD)
     if writer.can_write_eof():
