@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 from dataclasses import fields
 from ipaddress import ip_address
 from pathlib import Path
+from threading import Timer
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exporter.cluster.intent_file import IntentFileError, read_intent_file
 from exporter.config import (
     SETTINGS,
     ArgumentParser,
@@ -442,6 +445,25 @@ def test_mistakes_of_other_kinds(argv: list[str], environ: dict[str, str], said:
     (line,) = problems(argv, environ)
     assert said in line
     assert len(line) < 300
+
+
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(tmp_path: Path) -> None:
+    """A reload would never end, and nothing could be stopped any more."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert load([f"--config.file={pipe}"], {"NODE_NAME": "n"}) == Config(config_file=pipe, observer_name="n")
+    with pytest.raises(IntentFileError, match="is empty"):
+        read_intent_file(pipe)
+
+
+def test_a_pipe_that_somebody_writes_to_is_read() -> None:
+    """As a shell's `<(…)` gives one."""
+    reading, writing = os.pipe()
+    writer = Timer(0.1, lambda: (os.write(writing, b"log: {level: debug}"), os.close(writing)))
+    writer.start()
+    assert load([f"--config.file=/dev/fd/{reading}"], {}).log_level == "debug"
+    writer.join()
+    os.close(reading)
 
 
 # --- reload, help, reference ------------------------------------------------------------------------------------------

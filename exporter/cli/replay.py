@@ -69,7 +69,7 @@ def _render(result: Replay, given: Namespace, vips: Sequence[IPAddress]) -> str:
         from exporter.publish.metrics import Exposition
 
         exposition = Exposition(snapshot=lambda: result.snapshot, status=None, to_wall=lambda at: at)
-        return exposition.render("")[1].decode()
+        return exposition.render()[1].decode()
     if given.format == "json":
         document = {
             "vips": [replay_record(vip) for vip in result.snapshot.vips],

@@ -13,6 +13,8 @@ from typing import TypeVar
 
 import yaml
 
+from exporter.config.yaml_text import read_at_most
+
 T = TypeVar("T")
 Reader = Callable[[str], T]
 """Turns a scalar's text into what it means, or raises ValueError with the remedy."""
@@ -128,8 +130,7 @@ def parse_yaml(path: Path, *, largest: int) -> Value:
         IntentFileError: it cannot be read, is larger than `largest` bytes, is no YAML, or empty.
     """
     try:
-        with path.open("rb") as file:
-            data = file.read(largest + 1)
+        data = read_at_most(path, largest + 1)
     except OSError as error:
         raise IntentFileError(
             f"{path}: cannot be read: {error.strerror}; correct the path or its permissions"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -40,11 +41,21 @@ def read_yaml(path: Path) -> yaml.Node | None:
 
 
 def _content(path: Path) -> bytes:
-    with path.open("rb") as file:
-        content = file.read(LARGEST_FILE + 1)
+    content = read_at_most(path, LARGEST_FILE + 1)
     if len(content) > LARGEST_FILE:
         raise YamlFileError(f"{path}: larger than {LARGEST_FILE} bytes")
     return content
+
+
+def read_at_most(path: Path, most: int) -> bytes:
+    """The first so many bytes. A named pipe that nobody writes to is empty; to open one as a file would wait for ever.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:  # noqa: PTH123 - of a descriptor
+        os.set_blocking(file.fileno(), True)
+        return file.read(most)
 
 
 def is_null(node: yaml.Node) -> bool:

@@ -59,13 +59,13 @@ class Exposition:
         if status is not None:
             self._registry.register(_ExporterCollector(status, to_wall))
 
-    def render(self, accept: str) -> tuple[str, bytes]:
-        """Content type and body, in the format that the Accept header prefers.
+    def render(self, openmetrics: bool = False) -> tuple[str, bytes]:
+        """Content type and body, in OpenMetrics or in Prometheus' text format.
 
         Raises:
             ValueError: a label's value is no text (a lone surrogate).
         """
-        encode, content_type = choose_encoder(accept)
+        encode, content_type = choose_encoder("application/openmetrics-text" if openmetrics else "text/plain")
         return content_type, encode(self._registry)
 
 

@@ -1,4 +1,4 @@
-"""Chromium inside the lab, and watch over all that its pages do: whom they ask, and whether anything goes wrong in them.
+"""Chromium inside the lab, and a watch over what its pages do: whom they ask, and whether anything goes wrong there.
 
 It runs in the observer's namespace, so there is nothing outside the lab that it could reach.
 """
@@ -39,7 +39,8 @@ addEventListener("DOMContentLoaded", () => {
     }
   };
   listen();
-  new MutationObserver(listen).observe(document, { subtree: true, childList: true, characterData: true, attributes: true });
+  const all = { subtree: true, childList: true, characterData: true, attributes: true };
+  new MutationObserver(listen).observe(document, all);
 });
 addEventListener("securitypolicyviolation", ({ violatedDirective, blockedURI, sample }) =>
   console.error(`against the policy: ${violatedDirective} ${blockedURI} ${sample}`));

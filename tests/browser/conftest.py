@@ -1,4 +1,4 @@
-"""One lab and one browser for all tests; and over all of them, nothing may go wrong in any page or be asked of others."""
+"""One lab and one browser for all tests; in none of them may anything go wrong in a page, or be asked of others."""
 
 from __future__ import annotations
 

@@ -14,6 +14,7 @@ REPORT = Path(__file__).parents[2] / "build" / "page"
 WIDE, PHONE, SMALLEST = 1280, 375, 320
 HEIGHT = 900
 VIEWS = ((WIDE, "light"), (WIDE, "dark"), (PHONE, "light"), (PHONE, "dark"))
+DIFFERENT = (VIEWS[0], VIEWS[-1])
 
 _AXE = Axe()
 _PAGE = """<!doctype html>
@@ -21,7 +22,8 @@ _PAGE = """<!doctype html>
 <title>The status page in every situation</title>
 <style>
 body {{ background: #777; color: #fff; font: 15px sans-serif; margin: 2em; }} a {{ color: inherit }}
-div {{ display: flex; gap: 1em; align-items: start; overflow-x: auto }} img {{ height: 900px; object-fit: cover; object-position: top }}
+div {{ display: flex; gap: 1em; align-items: start; overflow-x: auto }}
+img {{ height: 900px; object-fit: cover; object-position: top }}
 </style>
 <h1>The status page in every situation</h1>
 <ul>{contents}</ul>
@@ -37,21 +39,24 @@ class Album:
         REPORT.mkdir(parents=True)
         self._situations: list[str] = []
 
-    def examine(self, page: Page, situation: str, *, whole: bool = True, with_axe: bool = True) -> None:
+    def examine(
+        self, page: Page, situation: str, *, briefly: bool = False, whole: bool = True, with_axe: bool = True
+    ) -> None:
         """Take pictures, and assert that axe finds nothing and that the page is nowhere wider than the screen.
 
         Args:
+            briefly: in two views only, which differ in size and colour.
             whole: the pictures show all of the page, not only what fits the window.
             with_axe: it takes half a minute for a thousand rows.
         """
         self._situations.append(situation)
-        for width, colour in VIEWS:
+        for width, colour in DIFFERENT if briefly else VIEWS:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             page.emulate_media(color_scheme=colour)
             name = f"{len(self._situations):02}-{situation.replace(' ', '-')}-{width}-{colour}.png"
             page.screenshot(path=REPORT / name, full_page=whole)
             assert overflowing(page) == [], f"{name} does not fit"
-            if with_axe and (width, colour) in (VIEWS[0], VIEWS[-1]):  # each takes a second
+            if with_axe and (width, colour) in DIFFERENT:  # each takes a second
                 faults = axe(page)
                 assert not faults.violations_count, f"{name}: {faults.generate_report()}"
         assert fits_smallest(page), f"{situation} does not fit a width of {SMALLEST}: {overflowing(page)}"

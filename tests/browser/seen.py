@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page
 
+from exporter.publish.page.words import element_id
+from exporter.vip.model import IPAddress
+
 SOON = 5_000
 """Milliseconds within which what has happened is to be seen."""
 
@@ -44,8 +47,8 @@ def rows(page: Page) -> Locator:
     return page.locator("#rows > tr:not([hidden])")
 
 
-def row(page: Page, address: object) -> Locator:
-    return page.locator("#rows > tr").filter(has=page.get_by_role("link", name=str(address), exact=True))
+def row(page: Page, address: IPAddress) -> Locator:
+    return page.locator(f"#{element_id(address)}")
 
 
 def focused(page: Page) -> str:

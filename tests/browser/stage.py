@@ -16,7 +16,7 @@ import bcrypt
 import yaml
 
 from exporter.lab.lab import Lab
-from exporter.lab.network import Host, inside, mac_of
+from exporter.lab.network import NODES, Host, inside, mac_of
 from exporter.lab.program import PORT, Program
 from exporter.lab.repeater import Repeater
 from exporter.lab.sender import Sender
@@ -33,6 +33,8 @@ DISAGREEING = (IPv4Address("10.4.0.1"), IPv4Address("10.4.0.2"))
 UNKNOWN = (IPv4Address("10.5.0.1"),)
 TROUBLED = (*CONTESTED, *SILENT, *DISAGREEING, *UNKNOWN)
 USER, PASSWORD = "operator", "s3cret"
+SECURED = {"ignore_https_errors": True, "http_credentials": {"username": USER, "password": PASSWORD}}
+"""Of a browser context that is let in."""
 HOSTILE_OBSERVER = '"><script>alert("observer")</script>'
 
 
@@ -113,10 +115,22 @@ class Secured:
 @dataclass
 class Stage:
     lab: Lab
-    running: LabObservers
     url: str
     many: Many
     secured: Secured
+    _before: str = ""
+    """Who held the VIP until the last move: what that node sends may be its release overlap, which claims nothing."""
+
+    def settled(self) -> tuple[str, str]:
+        """Wait until all sources agree on who holds the VIP; returns that node, and one that may take over."""
+        holder = self.lab.cluster.lease.holder or NODES[0]
+        LabObservers(self.lab).held_by(holder)
+        return holder, next(node for node in NODES if node not in (holder, self._before))
+
+    def move(self, origin: str, target: str) -> None:
+        self.lab.nodes[origin].release()
+        self.lab.nodes[target].take_over()
+        self._before = origin
 
     @property
     def loopback_url(self) -> str:
@@ -158,7 +172,7 @@ def stage() -> Iterator[Stage]:
         contesting.start()
         parts.callback(contesting.stop)
         until(secured.is_ready, within=10)
-        yield Stage(lab, LabObservers(lab), f"http://{hosts['observer'].address}:{PORT}", many, secured)
+        yield Stage(lab, f"http://{hosts['observer'].address}:{PORT}", many, secured)
 
 
 def _many(directory: Path, hosts: Any) -> Many:

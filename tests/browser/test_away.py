@@ -4,64 +4,72 @@ from __future__ import annotations
 
 import signal
 import time
+from ipaddress import IPv4Address
 
 from playwright.sync_api import expect
 
 from tests.browser import seen
 from tests.browser.chromium import Tabs
 from tests.browser.examined import Album
-from tests.browser.stage import CONTESTED, Stage
+from tests.browser.stage import SECURED, Stage
 from tests.e2e.observers import VIP
 
+MOVED = IPv4Address("10.1.0.48")
 STALE_WITHIN = 10_000
 BACK_WITHIN = 15_000
 """Milliseconds; a page asks at least every 10 s."""
 
 
-def test_killed_and_frozen(scene: Stage, tabs: Tabs, album: Album) -> None:
-    """One exporter is killed, and starts again after a move; another one hangs for a while."""
-    scene.running.held_by("node-1")
-    frozen_program = scene.many.program.process
-    killed_program = scene.lab.program.process
+def test_killed_frozen_and_stopped(scene: Stage, tabs: Tabs, album: Album) -> None:
+    """One exporter is killed and starts again after a move, one hangs for a while, and one comes with new passwords."""
+    holder, other = scene.settled()
+    many, secured = scene.many, scene.secured
+    frozen_program, killed_program = many.program.process, scene.lab.program.process
     assert frozen_program is not None
     assert killed_program is not None
     killed = tabs.open(scene.url, may_fail=True)
-    frozen = tabs.open(f"{scene.many.url}/?vip={CONTESTED[0]}", may_fail=True)
+    frozen = tabs.open(f"{many.url}/?vip={MOVED}", may_fail=True)
+    stopped = tabs.open(secured.url, may_fail=True, **SECURED)
+    for tab in (killed, frozen, stopped):
+        expect(tab.page.locator("#live")).to_have_text("live")
+        seen.mark(tab.page)
+    expect(seen.holder(frozen.page)).to_have_text("node-3")
+    begun = time.monotonic()
     try:
-        for tab in (killed, frozen):
-            expect(tab.page.locator("#live")).to_have_text("live")
-            seen.mark(tab.page)
-        stopped = time.monotonic()
         killed_program.kill()
-        killed_program.wait()
         frozen_program.send_signal(signal.SIGSTOP)
-        for tab in (killed, frozen):
-            left = STALE_WITHIN - (time.monotonic() - stopped) * 1000
+        assert secured.program.stop() == 0
+        killed_program.wait()
+        for tab in (killed, frozen, stopped):
+            left = STALE_WITHIN - (time.monotonic() - begun) * 1000
             expect(seen.stale(tab.page)).to_be_visible(timeout=left)
             expect(seen.stale(tab.page)).to_contain_text("No answer from the exporter for")
             expect(seen.stale(tab.page)).to_contain_text("What stands here is how it was at")
             expect(tab.page.locator("#live")).to_have_text("as of")
             assert [role for role, _ in tab.said()] == ["alert"]
         expect(killed.page.locator("article")).to_have_css("outline-style", "dashed")
-        expect(seen.holder(killed.page)).to_have_text("node-1")
+        expect(seen.holder(killed.page)).to_have_text(holder)
+        secured.set_password("another")
+        secured.program.start()
+        many.announce(MOVED, "node-1")
         album.examine(killed.page, "stale")
     finally:
         frozen_program.send_signal(signal.SIGCONT)
-    scene.lab.nodes["node-1"].release()
-    scene.lab.nodes["node-2"].take_over()
+    scene.move(holder, other)
     scene.lab.program.start()
     for tab in (frozen, killed):
         expect(seen.stale(tab.page)).to_be_hidden(timeout=BACK_WITHIN)
         expect(tab.page.locator("#live")).to_have_text("live")
         assert seen.is_marked(tab.page), "it was loaded anew"
-    expect(seen.holder(killed.page)).to_have_text("node-2", timeout=seen.SOON)
+    expect(seen.holder(killed.page)).to_have_text(other, timeout=seen.SOON)
     expect(seen.state(killed.page)).to_have_text("✓ held", timeout=seen.SOON)
-    expect(seen.state(frozen.page)).to_have_text("✗ contested")
-    assert [role for role, _ in killed.said()].count("alert") == 1
-    assert killed.said()[-1] == ["status", f"{VIP} is held by node-2"]
-    # And from then on by a stream again.
+    expect(seen.holder(frozen.page)).to_have_text("node-1", timeout=seen.SOON)
     for tab in (killed, frozen):
+        assert [role for role, _ in tab.said()].count("alert") == 1
+        # And from then on by a stream again.
         assert "text/event-stream" in tab.of_live("")[-1].headers["accept"]
+    assert killed.said()[-1] == ["status", f"{VIP} is held by {other}"]
+    expect(seen.stale(stopped.page)).to_contain_text("Your login has expired", timeout=BACK_WITHIN)
 
 
 def test_a_computer_that_slept(scene: Stage, tabs: Tabs) -> None:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from exporter.lab.network import mac_of
 from tests.browser import seen
 from tests.browser.chromium import Tabs
-from tests.browser.examined import Album
+from tests.browser.examined import HEIGHT, Album
 from tests.browser.seen import SOON
 from tests.browser.stage import CONTESTED, DISAGREEING, MANY, SILENT, TROUBLED, UNKNOWN, Stage, held
 from tests.e2e.conftest import GRACE
@@ -35,8 +35,13 @@ _TYPE = """async (words) => {
 }"""
 
 
+def in_order(page: Page) -> list[str]:
+    """The addresses of the rows that the filter lets through."""
+    return seen.rows(page).locator("th a").all_text_contents()
+
+
 def shown(page: Page) -> set[str]:
-    return set(seen.rows(page).locator("th a").all_inner_texts())
+    return set(in_order(page))
 
 
 def settled(scene: Stage, tabs: Tabs) -> Page:
@@ -53,12 +58,12 @@ def test_find_among_a_thousand(scene: Stage, tabs: Tabs, album: Album) -> None:
     paint = page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
     expect(seen.rows(page)).to_have_count(MANY)
     expect(page.locator("#found")).to_have_text("1,000 VIPs")
-    first = seen.rows(page).locator("th a").all_inner_texts()[: len(TROUBLED)]
-    assert set(first) == set(map(str, TROUBLED))
+    first = in_order(page)[:20]
+    assert set(first) > set(map(str, TROUBLED))
     assert set(first[:2]) == set(map(str, CONTESTED))
     assert set(first[2:5]) == set(map(str, SILENT))
     expect(seen.summary(page)).to_contain_text("2 of 1,000 are contested, 3 silent, 1 unknown")
-    album.examine(page, "a thousand VIPs", whole=False, with_axe=False)
+    album.examine(page, "a thousand VIPs", briefly=True, whole=False, with_axe=False)
 
     find = page.get_by_label("Filter")
     find.click()
@@ -87,6 +92,11 @@ def test_find_among_a_thousand(scene: Stage, tabs: Tabs, album: Album) -> None:
     expect(seen.rows(other)).to_have_count(4)
     expect(other.get_by_label("Filter")).to_have_value("10.")
     expect(other.get_by_role("button", name="silent")).to_have_attribute("aria-pressed", "true")
+    other.get_by_role("button", name="silent").click()
+    other.get_by_role("button", name="contested").click()
+    other.get_by_label("Filter").fill("0.0.1")  # some of every state
+    other.evaluate("document.querySelectorAll('#rows > [hidden]').forEach((row) => row.remove())")  # axe is slow
+    album.examine(other, "a thousand VIPs filtered")
 
     seen.row(page, CONTESTED[0]).get_by_role("link").click()
     expect(page).to_have_url(f"{scene.many.url}/?vip={CONTESTED[0]}")
@@ -96,9 +106,6 @@ def test_find_among_a_thousand(scene: Stage, tabs: Tabs, album: Album) -> None:
     expect(seen.rows(page)).to_have_count(4)
     expect(page.get_by_label("Filter")).to_have_value("10.")
 
-    page.goto(f"{scene.many.url}/#find=0.0.1")  # some of every kind
-    expect(page.get_by_label("Filter")).to_have_value("0.0.1")
-    album.examine(page, "a thousand VIPs filtered")
     page.goto(f"{scene.many.url}/#find=node-1")
     find = page.get_by_label("Filter")
     expect(find).to_have_value("node-1")
@@ -123,7 +130,7 @@ def test_updates_leave_filter_and_focus_alone(scene: Stage, tabs: Tabs) -> None:
     expect(seen.row(page, address)).to_contain_text("the sources disagree", timeout=SOON)
     assert seen.focused(page) == str(address)
     assert shown(page) == found
-    assert seen.rows(page).locator("th a").first.inner_text() == str(address)
+    assert str(address) in in_order(page)[:2]
 
     find.fill("node-3")
     page.keyboard.press("Home")
@@ -160,7 +167,7 @@ def test_only_what_is_asked_for(scene: Stage, tabs: Tabs, album: Album) -> None:
     for address, words in zip(asked, ("○ silent", "○ silent", "? unknown", "? not watched"), strict=True):
         card = page.get_by_role("article", name=str(address))
         expect(card.locator(".badge")).to_have_text(words, timeout=SOON)
-    album.examine(page, "silent, unknown and not watched")
+    album.examine(page, "silent, unknown and not watched", briefly=True)
     page.get_by_role("link", name="Show all").click()
     expect(page).to_have_url(f"{scene.many.url}/")
     expect(seen.rows(page)).to_have_count(MANY)
@@ -173,24 +180,25 @@ def test_by_keyboard_alone(scene: Stage, tabs: Tabs) -> None:
     for _ in range(20):
         page.keyboard.press("Tab")
         stops.append(seen.focused(page))
-        box = page.evaluate(
-            "(({top, left, bottom}) => [top, left, bottom])(document.activeElement.getBoundingClientRect())"
-        )
-        assert box[0] >= 0 and box[1] >= 0 and box[2] <= 900, f"{stops[-1]} is out of sight"
-        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        top, left, bottom, outline = page.evaluate("""() => {
+          const { top, left, bottom } = document.activeElement.getBoundingClientRect();
+          return [top, left, bottom, getComputedStyle(document.activeElement).outlineStyle];
+        }""")
+        assert top >= 0 and left >= 0 and bottom <= HEIGHT, f"{stops[-1]} is out of sight"
         assert outline != "none", f"{stops[-1]} does not show that it has the focus"
     words = " | ".join(stops)
     assert re.match(r"Skip to the VIPs \| vip-exporter \| ", words), words
-    assert set(stops[2:10]) == set(map(str, TROUBLED)), words
+    first = in_order(page)[:8]
+    assert stops[2:10] == first, words
     assert stops[10] == "find", words
     assert [stop.split()[1] for stop in stops[11:16]] == ["contested", "silent", "moving", "unknown", "held"], words
-    assert stops[16:18] == seen.rows(page).locator("th a").all_inner_texts()[:2], words
+    assert stops[16:20] == first[:4], words
 
     page.reload()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
     assert seen.focused(page) == "main"
-    for _ in range(len(TROUBLED) + 1):
+    for _ in range(len(first) + 1):
         page.keyboard.press("Tab")
     page.keyboard.type("silent")
     assert shown(page) == set(map(str, SILENT))
@@ -223,11 +231,8 @@ def test_what_a_screen_reader_finds(scene: Stage, tabs: Tabs) -> None:
     other = tabs.open(f"{scene.many.url}/?vip={CONTESTED[0]}").page
     expect(seen.claimants(other)).to_have_count(2)
     tree = other.locator("article").aria_snapshot()
-    for words in (
-        "paragraph: contested",
-        'table "Who announces it"',
-        f'row "{mac_of("node-3").hex(":")} node-3 a node\'s"',
-    ):
+    claimant = f'row "{mac_of("node-3").hex(":")} node-3 a node\'s"'
+    for words in ("paragraph: contested", 'table "Who announces it"', claimant):
         assert words in tree, tree
     for role, name in (("banner", None), ("main", None), ("contentinfo", None), ("navigation", "The same as data")):
         expect(page.get_by_role(role, name=name)).to_have_count(1)

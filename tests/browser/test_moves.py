@@ -33,8 +33,7 @@ def use_up_streams(scene: Stage, parts: ExitStack) -> None:
 
 def test_a_move(scene: Stage, tabs: Tabs, album: Album) -> None:
     """Every page shows it without being loaded anew, however it hears of it; a screen reader says it once."""
-    nodes = scene.lab.nodes
-    scene.running.held_by("node-1")
+    holder, other = scene.settled()
     with ExitStack() as parts:
         use_up_streams(scene, parts)
         streaming = tabs.open(scene.url)
@@ -43,29 +42,28 @@ def test_a_move(scene: Stage, tabs: Tabs, album: Album) -> None:
         scriptless = tabs.open(scene.url, java_script_enabled=False)
         for tab in (streaming, refused, crowded, scriptless):
             expect(seen.state(tab.page)).to_have_text("✓ held")
-            expect(seen.holder(tab.page)).to_have_text("node-1")
-            expect(seen.summary(tab.page)).to_contain_text(f"{VIP} is held by node-1")
+            expect(seen.holder(tab.page)).to_have_text(holder)
+            expect(seen.summary(tab.page)).to_contain_text(f"{VIP} is held by {holder}")
         for tab in (streaming, refused, crowded):
             expect(tab.page.locator("#live")).to_have_text("live")
             seen.mark(tab.page)
         expect(scriptless.page.locator("#live")).to_have_text("as of")
         expect(scriptless.page.locator("meta[http-equiv=refresh]")).to_have_count(1)
-        expect(streaming.page).to_have_title(f"✓ node-1 holds {VIP} – vip-exporter")
-        album.examine(streaming.page, "held")
+        expect(streaming.page).to_have_title(f"✓ {holder} holds {VIP} – vip-exporter")
 
-        nodes["node-1"].release()
-        nodes["node-2"].take_over()
-        expect(seen.holder(streaming.page)).to_have_text("node-2", timeout=SOON)
-        expect(seen.newest_event(streaming.page)).to_contain_text("moved from node-1 to node-2", timeout=SOON)
-        expect(streaming.page).to_have_title(f"✓ node-2 holds {VIP} – vip-exporter", timeout=SOON)
+        scene.move(holder, other)
+        expect(seen.holder(streaming.page)).to_have_text(other, timeout=SOON)
+        expect(seen.newest_event(streaming.page)).to_contain_text(f"moved from {holder} to {other}", timeout=SOON)
+        expect(streaming.page).to_have_title(f"✓ {other} holds {VIP} – vip-exporter", timeout=SOON)
         line = streaming.page.locator("article .strip")
-        expect(line).to_have_attribute("aria-label", _ending("held by node-2"), timeout=SOON)
+        expect(line).to_have_attribute("aria-label", _ending("held by {other}"), timeout=SOON)
+        album.examine(streaming.page, "held")
         for tab in (refused, crowded, scriptless):  # which asks every 5 s
-            expect(seen.holder(tab.page)).to_have_text("node-2", timeout=SOON + 5_000)
+            expect(seen.holder(tab.page)).to_have_text(other, timeout=SOON + 5_000)
         # They poll for as long as that, and what has been said is not said again.
         for tab in (streaming, refused, crowded):
             said = tab.said()
-            assert said[-1] == ["status", f"{VIP} is held by node-2"]
+            assert said[-1] == ["status", f"{VIP} is held by {other}"]
             assert said[:-1] in ([], [["status", f"{VIP} is moving"]])
             assert seen.is_marked(tab.page)
             expect(seen.stale(tab.page)).to_be_hidden()
@@ -84,38 +82,38 @@ def _ending(words: str):
 def test_a_split_brain(scene: Stage, tabs: Tabs, album: Album) -> None:
     """It is told in words at the top, in the title, in the card, and once to a screen reader; likewise its end."""
     nodes = scene.lab.nodes
-    scene.running.held_by("node-2")
+    holder, other = scene.settled()
     tab = tabs.open(scene.url)
     page = tab.page
     outdated = tabs.open(scene.url)
     outdated.page.evaluate("document.documentElement.dataset.version = '0.0.0'")
-    expect(seen.holder(page)).to_have_text("node-2")
+    expect(seen.holder(page)).to_have_text(holder)
     seen.mark(page)
     seen.mark(outdated.page)
 
-    nodes["node-3"].split_brain()
+    nodes[other].split_brain()
     expect(seen.state(page)).to_have_text("→ moving", timeout=SOON)
-    album.examine(page, "moving")
+    album.examine(page, "moving", briefly=True)
     expect(seen.state(page)).to_have_text("✗ contested", timeout=GRACE * 1000 + SOON)
     expect(seen.summary(page)).to_contain_text(f"{VIP} is contested")
     expect(page.locator("#summary")).to_have_class("bad")
     expect(page).to_have_title(f"✗ contested {VIP} – vip-exporter")
-    expect(page.locator("article .holder")).to_contain_text("node-2")
-    expect(page.locator("article .holder")).to_contain_text("node-3")
+    expect(page.locator("article .holder")).to_contain_text(holder)
+    expect(page.locator("article .holder")).to_contain_text(other)
     expect(seen.claimants(page)).to_have_count(2)
-    for node in ("node-2", "node-3"):
+    for node in (holder, other):
         claimant = seen.claimants(page).filter(has_text=node)
         expect(claimant.get_by_role("rowheader")).to_have_text(mac_of(node).hex(":"))
-    expect(seen.newest_event(page)).to_contain_text("contested: node-3")
+    expect(seen.newest_event(page)).to_contain_text(f"contested: {other}")
     assert tab.said() == [["status", f"{VIP} is moving"], ["status", f"{VIP} is contested"]]
-    album.examine(page, "contested")
 
-    nodes["node-3"].release()
+    nodes[other].release()
+    album.examine(page, "contested")  # as it still is for the grace time
     expect(seen.state(page)).to_have_text("✓ held", timeout=GRACE * 1000 + SOON)
-    expect(seen.holder(page)).to_have_text("node-2")
+    expect(seen.holder(page)).to_have_text(holder)
     expect(seen.claimants(page)).to_have_count(1)
-    expect(page).to_have_title(f"✓ node-2 holds {VIP} – vip-exporter")
-    assert tab.said()[2:] == [["status", f"{VIP} is held by node-2"]]
+    expect(page).to_have_title(f"✓ {holder} holds {VIP} – vip-exporter")
+    assert tab.said()[2:] == [["status", f"{VIP} is held by {holder}"]]
     assert seen.is_marked(page)
     # Meanwhile a page of another version of the exporter has loaded itself anew, once.
     expect(seen.state(outdated.page)).to_have_text("✓ held")
@@ -125,24 +123,24 @@ def test_a_split_brain(scene: Stage, tabs: Tabs, album: Album) -> None:
 
 def test_sources_that_differ(scene: Stage, tabs: Tabs, album: Album) -> None:
     """The one that differs is marked by a word, and what follows is listed, until they agree again."""
-    scene.running.held_by("node-2")
+    holder, other = scene.settled()
     page = tabs.open(scene.url).page
     for name in ("wire", "lease", "annotation"):
         expect(seen.source(page, name)).to_contain_text("agrees")
 
-    scene.lab.cluster.annotate("node-3")
+    scene.lab.cluster.annotate(other)
     expect(seen.source(page, "annotation")).to_contain_text("≠ differs", timeout=SOON)
-    expect(seen.source(page, "annotation")).to_contain_text("node-3")
+    expect(seen.source(page, "annotation")).to_contain_text(other)
     for name in ("wire", "lease"):
         expect(seen.source(page, name)).to_contain_text("= agrees")
     expect(page.locator("article .verdict")).to_have_text("THE SOURCES DISAGREE")
     expect(seen.summary(page)).to_contain_text("but the sources disagree")
     expect(page).to_have_title(f"! {VIP} needs a look – vip-exporter")
     expect(page.locator(".mismatches li").first).to_contain_text("mismatch", timeout=SETTLE * 1000 + SOON)
-    album.examine(page, "disagreement")
+    album.examine(page, "disagreement", briefly=True)
 
-    scene.lab.cluster.annotate("node-2")
+    scene.lab.cluster.annotate(holder)
     expect(seen.source(page, "annotation")).to_contain_text("= agrees", timeout=SOON)
     expect(page.locator(".mismatches")).to_have_count(0)
     expect(seen.newest_event(page)).to_contain_text("ended")
-    expect(seen.summary(page)).to_have_text(f"✓{VIP} is held by node-2")
+    expect(seen.summary(page)).to_have_text(f"✓{VIP} is held by {holder}")

@@ -249,7 +249,7 @@ def test_the_state_file_is_absent_where_none_is_configured(up, line) -> None:
     exposition = Exposition(
         snapshot=core_after_a_move().snapshot, status=lambda: ExporterStatus(state_file_up=up), to_wall=lambda at: at
     )
-    lines = exposition.render("")[1].decode().splitlines()
+    lines = exposition.render()[1].decode().splitlines()
     found = [text.partition(" ")[2] for text in lines if text.startswith("vip_exporter_state_file_up ")]
     assert found == ([line] if line else [])
 
@@ -307,7 +307,7 @@ def test_an_exporter_that_does_not_know_itself_still_shows_the_vips() -> None:
 
     core = core_after_a_move()
     exposition = Exposition(snapshot=core.snapshot, status=broken, to_wall=lambda at: at)
-    assert "vip_moves_total" in exposition.render("")[1].decode()
+    assert "vip_moves_total" in exposition.render()[1].decode()
 
 
 def test_names_from_outside_are_escaped() -> None:

@@ -25,13 +25,17 @@ class Answer:
     policy: str = NOTHING_RUNS
 
 
-def accepts_gzip(accept_encoding: str) -> bool:
-    """Whether a client with this header takes gzip (RFC 9110, section 12.5.3)."""
+def accepts(header: str, *names: str) -> bool:
+    """Whether a client with this Accept or Accept-Encoding header takes the first of these that it speaks of.
+
+    Parameters but the weight are no matter, since nothing here comes in several versions (RFC 9110, section 12.5).
+    """
     weights: dict[str, bool] = {}
-    for coding in accept_encoding.lower().replace(" ", "").split(","):
-        name, _, weight = coding.partition(";q=")
-        weights[name] = not weight or weight.strip("0.") != ""
-    return weights.get("gzip", weights.get("*", False))
+    for choice in header.lower().replace(" ", "").split(","):
+        name, *parameters = choice.split(";")
+        weight = next((text[2:] for text in parameters if text.startswith("q=")), "1")
+        weights[name] = weight.strip("0.") != "" or weights.get(name, False)
+    return next((weights[name] for name in names if name in weights), False)
 
 
 def squeezed(answer: Answer) -> Answer:

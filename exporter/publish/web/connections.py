@@ -35,13 +35,14 @@ class Connections(Generic[T]):
     def open(self, connection: T, client: str) -> T | None:
         """A new one. Returns one that must give way, and is forgotten: of the client that has most, the longest idle.
 
-        So a client that opens too many pushes out its own.
+        So a client that opens too many pushes out its own; and among as many clients, one that only waits gives way
+        before one that is being answered.
         """
         self._of[connection] = client
         self._clients.setdefault(client, _Client()).idle[connection] = None
         if len(self._of) <= self._most:
             return None
-        crowd = max(self._clients.values(), key=len)
+        crowd = max(self._clients.values(), key=lambda one: (len(one), len(one.idle)))
         loser = next(iter(crowd.idle or crowd.busy))
         self.close(loser)
         return loser

@@ -44,7 +44,16 @@ class Failures:
         if len(self._full) > MOST_CLIENTS:
             del self._full[next(iter(self._full))]
 
-    def take_back(self, who: str) -> None:
-        """It was none after all."""
-        if who in self._full:
-            self._full[who] -= REGAIN
+    def known(self, who: str) -> bool:
+        """Whether it has failed before, however long ago, as far as is remembered."""
+        return who in self._full
+
+    def take_back(self, who: str, now: Nanoseconds) -> None:
+        """The latest one was none after all."""
+        full = self._full.pop(who, now) - REGAIN
+        if full > now:
+            self._full[who] = full
+
+    def forgive(self, who: str) -> None:
+        """It has logged in."""
+        self._full.pop(who, None)

@@ -15,7 +15,7 @@ from pathlib import Path
 from exporter.config import Address, ListenAddress, UnixAddress
 
 _ADVICE = {
-    errno.EADDRINUSE: "another program, or another vip-exporter, listens there; stop it or choose another address",
+    errno.EADDRINUSE: "another program, vip-exporter or --web.listen-address listens there; choose another address",
     errno.EADDRNOTAVAIL: "this machine does not have that address",
     errno.EACCES: "it is not permitted there; ports below 1024 need CAP_NET_BIND_SERVICE",
     errno.ENOENT: "make its directory first",
@@ -117,7 +117,7 @@ def _remove_left_behind(path: Path) -> None:
         try:
             probe.connect(str(path))
         except ConnectionRefusedError:
-            path.unlink()
+            path.unlink(missing_ok=True)
         except OSError:
             return  # somebody listens, or may not be asked: bind says so
 

@@ -4,8 +4,9 @@ bcrypt is slow by design, so whoever may have passwords checked could keep the p
 made at a time, with a rest as long after each that failed; few wait for one, each for another client; a client that
 fails often must pause; and what is known from an earlier check is not checked again.
 
-Credentials that were right once are never held up by any of this. New ones wait behind at most two of a client
-that tries passwords; of as many clients as may wait, some are turned away until there are fewer.
+Credentials that were right once are never held up by any of this. New ones of a client that has never failed come
+before those of clients that have, and take the place of one that waits: whoever tries passwords from many addresses
+keeps others out for no longer than until each of these has failed once.
 """
 
 from __future__ import annotations
@@ -59,6 +60,8 @@ class _Check:
     password: bytes
     hash: bytes
     digest: bytes
+    failed_before: bool
+    """Its client has."""
     answer: asyncio.Future[Admission]
 
 
@@ -112,12 +115,13 @@ class Logins:
             who = party(client)
             if pause := self._failures.wait(who, now):
                 return Admission(False, -(-pause // SECOND))
-            if who in self._waiting or len(self._waiting) >= MOST_WAITING:
+            failed_before = self._failures.known(who)
+            if who in self._waiting or not self._has_room(failed_before):
                 return Admission(False, SOON)
             # Counted before it is known, else many could be asked for at once.
             self._failures.add(who, now)
             answer = self._under_way[digest] = asyncio.get_running_loop().create_future()
-            self._waiting[who] = _Check(name, password, known, digest, answer)
+            self._waiting[who] = _Check(name, password, known, digest, failed_before, answer)
             if self._worker is None or self._worker.done():
                 self._worker = asyncio.create_task(self._work())
         try:
@@ -125,10 +129,28 @@ class Logins:
         except TimeoutError:
             return Admission(False, SOON)
 
+    def _has_room(self, failed_before: bool) -> bool:
+        """Whether one more may wait. For a client that has never failed, one that has is turned away if need be."""
+        if len(self._waiting) < MOST_WAITING:
+            return True
+        loser = None if failed_before else self._next(failed_before=True)
+        if loser is None:
+            return False
+        check = self._waiting.pop(loser)
+        del self._under_way[check.digest]
+        check.answer.set_result(Admission(False, SOON))
+        return True
+
+    def _next(self, *, failed_before: bool) -> str | None:
+        """Who has waited longest, of those clients."""
+        return next((who for who, check in self._waiting.items() if check.failed_before is failed_before), None)
+
     async def _work(self) -> None:
         """Make the checks that wait, one after the other."""
         while self._waiting:
-            who = next(iter(self._waiting))
+            who = self._next(failed_before=False)
+            if who is None:
+                who = next(iter(self._waiting))
             check = self._waiting.pop(who)
             begun = self._clock()
             try:
@@ -145,12 +167,12 @@ class Logins:
             right = await in_thread(lambda: matches(check.password, check.hash), daemon=False)
         except Exception as error:  # noqa: BLE001 - no thread to be had, no memory: the next one may go well
             log.error("password could not be checked", error=error)
-            self._failures.take_back(who)
+            self._failures.take_back(who, self._clock())
             return Admission(False, SOON)
         users = self._users()
         # They may have changed meanwhile; and nobody knows a password of the stand-in, but that is no reason to try.
         if right and users.hashes.get(check.name) == check.hash:
-            self._failures.take_back(who)
+            self._failures.forgive(who)
             self._right = {name: digest for name, digest in self._right.items() if name in users.hashes}
             self._right[check.name] = check.digest
             return ADMITTED

@@ -11,7 +11,7 @@ from exporter.publish.page.parts import Parts, difference
 from exporter.publish.web.answer import (
     HTML,
     Answer,
-    accepts_gzip,
+    accepts,
     as_json,
     probe,
     squeezed,
@@ -19,7 +19,10 @@ from exporter.publish.web.answer import (
 )
 from exporter.publish.web.query import EventsQuery, PageQuery, VipsQuery, events_query, page_query, vips_query
 
+METRICS = "/metrics"
 LIVE = "/live"
+STREAM = "text/event-stream"
+OPENMETRICS = "application/openmetrics-text"
 RELOAD = "/-/reload"
 OPEN = frozenset({"/-/healthy", "/-/ready"})
 """Paths that need no password: whoever restarts pods has none."""
@@ -29,8 +32,8 @@ OPEN = frozenset({"/-/healthy", "/-/ready"})
 class Content:
     """What is served. All are called in threads that are not the caller's, several at a time."""
 
-    metrics: Callable[[str], tuple[str, bytes]]
-    """Given the request's Accept header: the content type and the exposition."""
+    metrics: Callable[[bool], tuple[str, bytes]]
+    """The content type and the exposition, in OpenMetrics or in Prometheus' text format."""
     healthy: Callable[[], tuple[bool, str]]
     """Whether `/-/healthy` says so, and why or why not in one line; likewise `ready`."""
     ready: Callable[[], tuple[bool, str]]
@@ -70,11 +73,13 @@ def routes(content: Content) -> Mapping[str, Plan]:
     """Every path that answers GET and HEAD, but for the stream of `/live`."""
 
     def of_metrics(asked: Asked) -> tuple[Hashable, Make]:
+        openmetrics = accepts(asked.accept, OPENMETRICS)
+
         def make() -> Answer:
-            content_type, body = content.metrics(asked.accept)
+            content_type, body = content.metrics(openmetrics)
             return Answer(body, content_type)
 
-        return asked.accept, make
+        return openmetrics, make
 
     def of_page(asked: Asked) -> tuple[Hashable, Make]:
         query = page_query(asked.query)
@@ -95,7 +100,7 @@ def routes(content: Content) -> Mapping[str, Plan]:
     plans: dict[str, Plan] = {
         "/": of_page,
         LIVE: of_live,
-        "/metrics": of_metrics,
+        METRICS: of_metrics,
         "/-/healthy": lambda _: ((), lambda: probe(*content.healthy())),
         "/-/ready": lambda _: ((), lambda: probe(*content.ready())),
         "/api/v1/vips": of_vips,
@@ -108,7 +113,7 @@ def routes(content: Content) -> Mapping[str, Plan]:
 def _with_gzip(plan: Plan) -> Plan:
     def planned(asked: Asked) -> tuple[Hashable, Make]:
         key, make = plan(asked)
-        if not accepts_gzip(asked.accept_encoding):
+        if not accepts(asked.accept_encoding, "gzip", "*"):
             return (key, False), make
         return (key, True), lambda: squeezed(make())
 

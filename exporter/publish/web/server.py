@@ -20,7 +20,14 @@ from typing import Any, cast
 
 from tornado.http1connection import HTTP1Connection, HTTP1ServerConnection
 from tornado.httpserver import HTTPServer
-from tornado.httputil import HTTPConnection, HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
+from tornado.httputil import (
+    HTTPConnection,
+    HTTPHeaders,
+    HTTPInputError,
+    HTTPMessageDelegate,
+    RequestStartLine,
+    ResponseStartLine,
+)
 from tornado.iostream import IOStream, SSLIOStream, StreamClosedError
 from tornado.netutil import add_accept_handler
 from tornado.web import Application, Finish, HTTPError, RequestHandler
@@ -28,18 +35,21 @@ from tornado.web import Application, Finish, HTTPError, RequestHandler
 from exporter import log
 from exporter.config import Address
 from exporter.publish.page.parts import Parts
-from exporter.publish.web.answer import Answer, as_json, text
+from exporter.publish.web.answer import Answer, accepts, as_json, text
 from exporter.publish.web.connections import Connections
 from exporter.publish.web.door import FrontDoor
+from exporter.publish.web.failures import party
 from exporter.publish.web.listen import Listening, listen
 from exporter.publish.web.query import BadParameterError, page_query
-from exporter.publish.web.routes import LIVE, OPEN, RELOAD, Asked, Content, Plan, reload_answer, routes
+from exporter.publish.web.routes import LIVE, METRICS, OPEN, RELOAD, STREAM, Asked, Content, Plan, reload_answer, routes
 from exporter.publish.web.stream import CONTENT_TYPE, Streams, TooManyStreamsError
-from exporter.publish.web.turns import Turns
+from exporter.publish.web.turns import AT_ONCE, Turns
 
 MOST_CONNECTIONS = 512
 """Open at once; never more than half of the file descriptors this process may have."""
 MOST_HEADER_BYTES = 16 * 1024
+MOST_HEADER_LINES = 100
+"""Each costs time to read, and as much as bytes allow could hold everybody up."""
 MOST_BODY_BYTES = 4096
 """No request needs a body; one of this size is read and forgotten, since only then the answer is sure to arrive."""
 IDLE_SECONDS = 10.0
@@ -49,6 +59,7 @@ RENDER_SECONDS = 10.0
 WRITE_SECONDS = 10.0
 """How long a client may take to accept an answer, or a message of a stream."""
 
+VARY = "Accept, Accept-Encoding"
 _HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "no-referrer",
@@ -114,8 +125,11 @@ class WebServer:
     async def _serve(self) -> None:
         stopping = asyncio.Event()
         plans = routes(self._content)
-        turns = {path: Turns[Answer](RENDER_SECONDS) for path in (*plans, RELOAD)}
-        parts = Turns[Parts](RENDER_SECONDS)
+        # What anybody may ask for in a thousand ways takes turns of its own: it must not hold up scrapes and probes.
+        shared = asyncio.Semaphore(AT_ONCE)
+        own = {path: Turns[Answer](RENDER_SECONDS) for path in (METRICS, *OPEN, RELOAD)}
+        turns = {path: own.get(path) or Turns[Answer](RENDER_SECONDS, shared) for path in plans} | own
+        parts = Turns[Parts](RENDER_SECONDS, shared)
         streams = Streams(lambda query: parts.answer(query, lambda: self._content.parts(query)))
         answering = {path: {"plan": plan, "turns": turns[path]} for path, plan in plans.items()}
         application = Application(
@@ -165,11 +179,11 @@ class _Server(HTTPServer):
             try:
                 context = door.tls_context()
                 if context is None:
-                    self.handle_stream(IOStream(connection, max_buffer_size=self.max_buffer_size), address)
+                    self.handle_stream(_Plain(connection, max_buffer_size=self.max_buffer_size), address)
                     return
                 # The handshake is the stream's, in its own time: a client that never begins it holds up nobody.
                 secured = context.wrap_socket(connection, server_side=True, do_handshake_on_connect=False)
-                self.handle_stream(SSLIOStream(secured, max_buffer_size=self.max_buffer_size), address)
+                self.handle_stream(_Secured(secured, max_buffer_size=self.max_buffer_size), address)
             except OSError:  # it has gone already
                 connection.close()
 
@@ -193,6 +207,27 @@ class _Server(HTTPServer):
             await asyncio.sleep(0.01)
 
 
+class _FewLines(IOStream):
+    """Refuses a head with too many lines before each of them is looked at."""
+
+    def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
+        return asyncio.ensure_future(self._few(super().read_until_regex(regex, max_bytes)))
+
+    async def _few(self, read: Awaitable[bytes]) -> bytes:
+        head = await read
+        if head.count(b"\n") > MOST_HEADER_LINES:
+            raise HTTPInputError("too many header lines")
+        return head
+
+
+class _Plain(_FewLines, IOStream):
+    pass
+
+
+class _Secured(_FewLines, SSLIOStream):
+    pass
+
+
 class _OnlyOne(HTTPMessageDelegate):
     """Lets one request of a connection through.
 
@@ -210,6 +245,9 @@ class _OnlyOne(HTTPMessageDelegate):
     def headers_received(
         self, start_line: RequestStartLine | ResponseStartLine, headers: HTTPHeaders
     ) -> Awaitable[None] | None:
+        if "Transfer-Encoding" in headers:
+            # No request needs a body, and one in chunks of a byte each would take long to read.
+            self._connection.set_max_body_size(0)
         if self._connections.begin(self._connection.stream):
             return self._delegate.headers_received(start_line, headers)
         self._connection.detach().close()
@@ -227,7 +265,7 @@ class _OnlyOne(HTTPMessageDelegate):
 
 def client_of(address: Sequence[Any] | str) -> str:
     """Who that is, from the address of a connection's other end: all who use a unix socket are one."""
-    return str(address[0]) if isinstance(address, tuple) else ""
+    return party(str(address[0])) if isinstance(address, tuple) else ""
 
 
 class _Base(RequestHandler):
@@ -267,7 +305,7 @@ class _Base(RequestHandler):
         self.set_header("Content-Security-Policy", answer.policy)
         if answer.gzipped:
             self.set_header("Content-Encoding", "gzip")
-        self.set_header("Vary", "Accept, Accept-Encoding")
+        self.set_header("Vary", VARY)
         await self.accepted(self.finish(answer.body))
 
     async def accepted(self, written: Awaitable[None]) -> None:
@@ -337,7 +375,7 @@ class _Live(_Answering):
         self._stopping = stopping
 
     async def get(self) -> None:
-        if "text/event-stream" not in self.request.headers.get("Accept", ""):
+        if not accepts(self.request.headers.get("Accept", ""), STREAM):
             await super().get()
             return
         try:
@@ -345,9 +383,11 @@ class _Live(_Answering):
             with self._streams.admit(self.client):
                 self.set_header("Content-Type", CONTENT_TYPE)
                 self.set_header("X-Accel-Buffering", "no")  # proxies that know it pass each message on at once
-                async for event in self._streams.messages(query, self._stopping):
-                    self.write(event)
-                    await self.accepted(self.flush())
+                self.set_header("Vary", VARY)
+                with contextlib.suppress(StreamClosedError):  # the page has been closed
+                    async for event in self._streams.messages(query, self._stopping):
+                        self.write(event)
+                        await self.accepted(self.flush())
         except BadParameterError as error:
             await self.send(bad_parameter(error))
         except TooManyStreamsError:

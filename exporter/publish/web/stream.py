@@ -9,14 +9,15 @@ import asyncio
 import contextlib
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 from exporter.publish.page.parts import Parts
 from exporter.publish.web.query import PageQuery
 from exporter.publish.web.routes import message
-from exporter.publish.web.turns import in_thread
+from exporter.publish.web.turns import in_thread, observed
 
 CONTENT_TYPE = "text/event-stream; charset=utf-8"
 EVERY = 1.0
@@ -50,7 +51,7 @@ class Streams:
         make: makes a page's parts, in a thread.
     """
 
-    def __init__(self, make: Callable[[PageQuery], Awaitable[Parts]]) -> None:
+    def __init__(self, make: Callable[[PageQuery], Coroutine[Any, Any, Parts]]) -> None:
         self._make = make
         self._made: dict[PageQuery, _Made] = {}
         self._open: Counter[str] = Counter()
@@ -95,14 +96,10 @@ class Streams:
         made = self._made.get(query)
         if made is None or (made.beat != beat and made.parts.done()):
             self._made = {known: one for known, one in self._made.items() if one.beat == beat or not one.parts.done()}
-            made = self._made[query] = _Made(beat, asyncio.create_task(_call(self._make, query)))
+            made = self._made[query] = _Made(beat, observed(self._make(query)))
         # Shielded: others wait for it when this one gives up.
         return await asyncio.shield(made.parts)
 
 
 def _event(had: Parts | None, parts: Parts) -> bytes:
     return f"data: {json.dumps(message(had, parts))}\n\n".encode()
-
-
-async def _call(make: Callable[[PageQuery], Awaitable[Parts]], query: PageQuery) -> Parts:
-    return await make(query)

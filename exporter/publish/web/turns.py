@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Coroutine, Hashable
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -33,7 +33,7 @@ class Turns(Generic[T]):
             TimeoutError: its turn did not come.
         """
         if key not in self.waiting:
-            self.waiting[key] = asyncio.create_task(self._take_turn(key, make))
+            self.waiting[key] = observed(self._take_turn(key, make))
         # Shielded, because others may wait for it when this one gives up.
         return await asyncio.shield(self.waiting[key])
 
@@ -46,6 +46,13 @@ class Turns(Generic[T]):
             return await in_thread(make)
         finally:
             self.slots.release()
+
+
+def observed(work: Coroutine[Any, Any, T]) -> asyncio.Task[T]:
+    """A task whose failure may be nobody's business any more: then asyncio is not to complain of it."""
+    task = asyncio.create_task(work)
+    task.add_done_callback(lambda done: done.cancelled() or done.exception())
+    return task
 
 
 async def in_thread(make: Callable[[], T], *, daemon: bool = True) -> T:

@@ -24,7 +24,7 @@ class App:
     """What the server serves; each test may replace a part."""
 
     def __init__(self) -> None:
-        self.metrics: Callable[[str], tuple[str, bytes]] = lambda accept: (f"text/plain; seen={accept}", LONG)
+        self.metrics: Callable[[bool], tuple[str, bytes]] = lambda openmetrics: (f"text/plain; om={openmetrics}", LONG)
         self.ready: Callable[[], tuple[bool, str]] = lambda: (True, "ready")
         self.page: Callable[[PageQuery], str] = lambda query: PAGE
         self.parts: Callable[[PageQuery], Parts] = lambda query: Parts(0, {"vip-1": '<p id="vip-1">held</p>'})
@@ -42,7 +42,7 @@ class App:
     def server(self, *addresses: str, door: Path | None = None) -> WebServer:
         """One that is not started yet; `door`: its web.config.file."""
         content = Content(
-            metrics=lambda accept: self.metrics(accept),
+            metrics=lambda openmetrics: self.metrics(openmetrics),
             ready=lambda: self.ready(),
             healthy=lambda: (True, "ok"),
             page=lambda query: self.page(query),

@@ -31,8 +31,11 @@ def test_busy_ones_give_way_last_the_oldest_first() -> None:
     assert connections.begin("a-1")
     assert connections.begin("a-3")
     assert opened(connections, "b-1") == ["a-2"]
+    connections.close("b-1")
+    opened(connections, "a-4")
+    assert connections.begin("a-4")
     assert opened(connections, "b-2") == ["a-1"]
-    assert connections.busy == 1
+    assert connections.busy == 2
 
 
 def test_what_is_closed_makes_room() -> None:
@@ -54,3 +57,11 @@ def test_only_the_first_request_of_a_connection_begins() -> None:
     opened(connections, "b-1")
     assert not connections.begin("a-1")
     assert not connections.begin("never-opened")
+
+
+def test_among_as_many_clients_as_connections_an_idle_one_gives_way() -> None:
+    """A scrape is not cut off by as many strangers as there may be connections."""
+    connections = Connections[str](4)
+    opened(connections, "honest-1")
+    connections.begin("honest-1")
+    assert opened(connections, *(f"{name}-1" for name in "abcdefgh")) == ["a-1", "b-1", "c-1", "d-1", "e-1"]

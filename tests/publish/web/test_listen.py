@@ -89,7 +89,7 @@ def test_a_socket_that_somebody_listens_on_is_not_taken(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as other:
         other.bind(str(path))
         other.listen()
-        assert "another program, or another vip-exporter, listens there" in refusal(f"unix:{path}")
+        assert "another program, vip-exporter or --web.listen-address listens there" in refusal(f"unix:{path}")
         connect(path)
 
 

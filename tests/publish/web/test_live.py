@@ -141,6 +141,25 @@ def test_who_does_not_read_is_hung_up_on_and_delays_nobody(
     good.close()
 
 
+def test_pages_that_are_closed_leave_no_line_in_the_log(server: WebServer, capfd: Any) -> None:
+    watching = [Watching(server) for _ in range(4)]
+    for one in watching:
+        next(one.messages())
+        one.close()
+    time.sleep(0.5)
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.parametrize(
+    ("accept", "streams"),
+    [("Text/Event-Stream", True), ("text/event-stream;q=0", False), ("*/*", False), ("a/b, text/event-stream", True)],
+)
+def test_who_accepts_a_stream(server: WebServer, accept: str, streams: bool) -> None:
+    watching = Watching(server, HEAD.replace(b"text/event-stream", accept.encode()))
+    assert ("text/event-stream" in watching.head) is streams
+    watching.close()
+
+
 def test_a_page_that_cannot_be_made_ends_its_stream_only(app: App, server: WebServer) -> None:
     app.parts = lambda query: 1 / 0
     assert read_all(Watching(server).socket).count(b"data:") == 0

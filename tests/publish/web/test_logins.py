@@ -293,6 +293,40 @@ def test_a_flood_from_many_clients_is_checked_one_by_one_and_few_wait(bench: Ben
     assert answers.count(Admission(False, logins.SOON)) == 1000 - len(bench.checked)
 
 
+def test_who_never_failed_comes_before_those_who_did(bench: Bench) -> None:
+    """An attacker with more addresses than may wait keeps nobody out whose first login this is."""
+
+    async def attack() -> tuple[Admission, int]:
+        clients = [f"198.51.100.{number}" for number in range(3 * logins.MOST_WAITING)]
+        for client in clients:
+            await bench.fail(1, client)
+        tries = [
+            asyncio.create_task(bench.admit(basic("alice", f"again {client}"), client))
+            for client in clients[: logins.MOST_WAITING + 1]
+        ]
+        await asyncio.sleep(0)
+        checked = len(bench.checked)
+        admission = await bench.admit(RIGHT, "192.0.2.1")
+        between = len(bench.checked) - checked
+        turned_away = [one for one in await asyncio.gather(*tries) if one == Admission(False, logins.SOON)]
+        assert len(turned_away) >= 1
+        return admission, between
+
+    admission, between = run(attack())
+    assert admission == ADMITTED
+    assert between <= 2
+
+
+def test_who_has_logged_in_counts_as_one_that_never_failed() -> None:
+    bucket = Failures()
+    bucket.add("a", 0)
+    assert bucket.known("a")
+    bucket.forgive("a")
+    bucket.forgive("b")
+    assert not bucket.known("a")
+    assert bucket.wait("a", 0) == 0
+
+
 def test_known_credentials_are_admitted_at_once_while_many_wait(bench: Bench) -> None:
     async def story() -> None:
         assert await bench.admit(RIGHT) == ADMITTED
@@ -417,7 +451,7 @@ def test_failures_never_exceed_the_burst_and_what_time_has_given_back(steps: lis
         if bucket.wait("a", now) == 0:
             bucket.add("a", now)
             if right:
-                bucket.take_back("a")
+                bucket.take_back("a", now)
             else:
                 allowed += 1
         assert allowed <= failures.BURST + now // failures.REGAIN

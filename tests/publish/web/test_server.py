@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import gc
 import gzip
 import http.client
 import json
@@ -13,12 +15,16 @@ from ipaddress import ip_address
 from typing import Any
 
 import pytest
+from tornado.httputil import HTTPHeaders
 
 from exporter.publish.web import server as web
 from exporter.publish.web.listen import ListenError
 from exporter.publish.web.query import EventsQuery
 from exporter.publish.web.server import WebServer
+from exporter.publish.web.turns import AT_ONCE, Turns
 from tests.publish.web.kit import LONG, POLICY, App, ask, dial, read_all
+
+CHUNKED = b"POST /-/reload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
 @pytest.mark.parametrize(
@@ -27,8 +33,8 @@ from tests.publish.web.kit import LONG, POLICY, App, ask, dial, read_all
         ("/", 200, "text/html; charset=utf-8", b"<!doctype html><title>VIPs</title>"),
         ("/-/healthy", 200, "text/plain; charset=utf-8", b"ok\n"),
         ("/-/ready", 200, "text/plain; charset=utf-8", b"ready\n"),
-        ("/metrics", 200, "text/plain; seen=", LONG),
-        ("/metrics?x=y", 200, "text/plain; seen=", LONG),
+        ("/metrics", 200, "text/plain; om=False", LONG),
+        ("/metrics?x=y", 200, "text/plain; om=False", LONG),
         ("/api/v1/openapi.json", 200, "application/json; charset=utf-8", b'{"openapi": "3.1.0"}\n'),
         ("/api/v1/vips", 200, "application/json; charset=utf-8", b'{"vips": ["192.0.2.10"]}\n'),
         ("/api/v1/events", 200, "application/json; charset=utf-8", b'[{"event": "vip_moved"}]\n'),
@@ -76,13 +82,28 @@ def test_gzip_where_accepted(server: WebServer, header: str | None, zipped: bool
 
 
 def test_short_expositions_are_not_compressed(app: App, server: WebServer) -> None:
-    app.metrics = lambda accept: ("text/plain", b"x 1\n")
+    app.metrics = lambda openmetrics: ("text/plain", b"x 1\n")
     assert ask(server, "/metrics", headers={"Accept-Encoding": "gzip"})[1] == b"x 1\n"
 
 
-def test_the_accept_header_reaches_the_metrics(server: WebServer) -> None:
-    response, _ = ask(server, "/metrics", headers={"Accept": "application/openmetrics-text"})
-    assert response.headers["Content-Type"] == "text/plain; seen=application/openmetrics-text"
+@pytest.mark.parametrize(
+    ("accept", "openmetrics"),
+    [
+        ("application/openmetrics-text", True),
+        ("application/openmetrics-text;version=1.0.0;escaping=allow-utf-8;q=0.5,text/plain;q=0.2,*/*;q=0.1", True),
+        ("Application/OpenMetrics-Text; version=0.0.1", True),
+        ("text/plain;version=0.0.4, application/openmetrics-text;q=0", False),
+        ("text/plain;version=x.y", False),
+        ("application/openmetrics-text;version=" + "9" * 5000, True),
+        ("application/openmetrics-text;version=1e999;q=x", True),
+        ("*/*", False),
+        ("", False),
+        (",;=,;q=,\xe9", False),
+    ],
+)
+def test_openmetrics_where_accepted(server: WebServer, accept: str, openmetrics: bool) -> None:
+    response, _ = ask(server, "/metrics", headers={"Accept": accept})
+    assert (response.status, response.headers["Content-Type"]) == (200, f"text/plain; om={openmetrics}")
 
 
 def test_not_ready_is_503_in_one_line(app: App, server: WebServer) -> None:
@@ -107,7 +128,7 @@ def test_a_bad_parameter_is_named(app: App, server: WebServer) -> None:
 def test_a_failing_answer_is_a_500_and_nothing_more(app: App, server: WebServer, capfd: Any) -> None:
     """The client learns nothing of the error, the log does, and the next request is answered."""
 
-    def fail(accept: str) -> tuple[str, bytes]:
+    def fail(openmetrics: bool) -> tuple[str, bytes]:
         raise RuntimeError("secret\n{detail}")
 
     app.metrics = fail
@@ -122,7 +143,7 @@ def test_a_failing_answer_is_a_500_and_nothing_more(app: App, server: WebServer,
 def test_a_slow_answer_holds_up_no_other(app: App, server: WebServer) -> None:
     release = threading.Event()
 
-    def slow(accept: str) -> tuple[str, bytes]:
+    def slow(openmetrics: bool) -> tuple[str, bytes]:
         release.wait(10)
         return "text/plain", b"x 1\n"
 
@@ -141,7 +162,7 @@ def test_equal_scrapes_share_the_work_but_never_an_older_answer(app: App, server
     release = threading.Event()
     made: list[int] = []
 
-    def slow(accept: str) -> tuple[str, bytes]:
+    def slow(openmetrics: bool) -> tuple[str, bytes]:
         made.append(1)
         release.wait(10)
         return "text/plain", b"x 1\n"
@@ -194,6 +215,8 @@ def test_an_answer_that_never_comes_is_a_503(app: App, monkeypatch: pytest.Monke
         pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n", id="body"),
         pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n", id="length"),
         pytest.param(b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", id="chunk"),
+        pytest.param(CHUNKED + b"1\r\nx\r\n" * 4000 + b"0\r\n\r\n", id="many-chunks"),
+        pytest.param(b"GET /metrics HTTP/1.1\r\nHost: x\r\n" + b"a:\n" * 5000 + b"\r\n", id="many-lines"),
     ],
 )
 def test_malformed_requests_end_their_connection_only(server: WebServer, data: bytes) -> None:
@@ -218,6 +241,58 @@ def test_requests_sent_ahead_are_not_made(app: App, server: WebServer, ahead: by
     assert answers.count(b"HTTP/1.1 ") <= 1
     assert ask(server, "/-/ready")[0].status == 200
     assert len(handled) == 2
+
+
+@pytest.mark.parametrize(
+    "data",
+    [CHUNKED + b"1\r\nx\r\n" * 4000 + b"0\r\n\r\n", b"GET /x HTTP/1.1\r\nHost: x\r\n" + b"a:\n" * 5000 + b"\r\n"],
+    ids=["chunks", "lines"],
+)
+def test_what_is_long_to_read_is_refused_unread(
+    server: WebServer, data: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However short in bytes: each line and each chunk would cost as much as a whole request."""
+    lines: list[str] = []
+    parse_line = HTTPHeaders.parse_line
+    monkeypatch.setattr(HTTPHeaders, "parse_line", lambda *args, **more: lines.append("") or parse_line(*args, **more))
+    received: list[bytes] = []
+    monkeypatch.setattr(web._OnlyOne, "data_received", lambda self, chunk: received.append(chunk))
+    assert read_all(dial(server, data)).startswith(b"HTTP/1.1 400")
+    assert len(lines) < 10
+    assert not received
+
+
+def test_a_hundred_header_lines_are_enough_for_anybody(server: WebServer) -> None:
+    assert ask(server, "/-/ready", headers={f"X-{number}": "x" for number in range(90)})[0].status == 200
+
+
+def test_other_pages_take_no_turns_from_scrapes_and_probes(app: App, server: WebServer) -> None:
+    """Though each is asked for in another way, so that none can be shared."""
+    release = threading.Event()
+    app.page = lambda query: str(release.wait(10))
+    addresses = [f"192.0.2.{number}" for number in range(20)]
+    clients = [dial(server, f"GET /?vip={address} HTTP/1.1\r\nHost: x\r\n\r\n".encode()) for address in addresses]
+    began = time.monotonic()
+    for path in ("/metrics", "/-/ready", "/-/healthy"):
+        assert ask(server, path)[0].status == 200
+    assert time.monotonic() - began < 2
+    assert threading.active_count() < 20
+    release.set()
+    assert all(read_all(client).startswith(b"HTTP/1.1 200") for client in clients)
+
+
+def test_an_answer_that_nobody_waits_for_any_more_leaves_no_complaint(capfd: Any) -> None:
+    async def wander_off() -> None:
+        turns = Turns[int](0.05)
+        for _ in range(AT_ONCE):
+            await turns.slots.acquire()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(turns.answer("key", lambda: 1), 0.01)
+        await asyncio.sleep(0.1)
+        gc.collect()
+
+    asyncio.run(wander_off())
+    assert "never retrieved" not in capfd.readouterr().err
 
 
 def test_idle_slow_and_half_open_clients_delay_no_scrape(server: WebServer) -> None:
@@ -269,7 +344,7 @@ def test_silent_and_dripping_clients_are_hung_up_on(app: App, monkeypatch: pytes
 
 def test_a_client_that_does_not_read_is_hung_up_on(app: App, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(web, "WRITE_SECONDS", 0.3)
-    app.metrics = lambda accept: ("text/plain", b"x" * 50_000_000)
+    app.metrics = lambda openmetrics: ("text/plain", b"x" * 50_000_000)
     server = app.server()
     server.start()
     client = dial(server, b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
@@ -316,7 +391,7 @@ def test_a_taken_port_names_the_flag(app: App, server: WebServer) -> None:
 def test_stop_is_prompt_lets_requests_end_and_frees_the_port(app: App) -> None:
     started = threading.Event()
 
-    def slow(accept: str) -> tuple[str, bytes]:
+    def slow(openmetrics: bool) -> tuple[str, bytes]:
         started.set()
         time.sleep(0.2)
         return "text/plain", b"x 1\n"

@@ -7,14 +7,13 @@ import re
 import ssl
 from pathlib import Path
 
-import bcrypt
 import pytest
 
 from exporter.publish.web.users import matches
 from exporter.publish.web.web_config import WebConfigError, read_web_config
 from tests.publish.web.certificates import Authority, encrypt, meet, openssl
 
-HASH = bcrypt.hashpw(b"secret", bcrypt.gensalt(4)).decode()
+HASH = "$2b$04$U1d1Oqqhv2tHJ5Kk3HLeSuDkHxkLQdZknHL9a6vnjH5jox3cCEkLK"
 
 
 @pytest.fixture(scope="module")
