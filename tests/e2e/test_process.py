@@ -105,7 +105,7 @@ def test_every_endpoint_answers(tmp_path, intent) -> None:
             "node-1",
             "annotation",
         )
-        assert running.api("/api/v1/events?limit=5") == {"events": []}
+        assert running.api("/api/v1/events?limit=5") == {"events": [], "next": None}
         text = running.get("/metrics")
         assert 'observer="node-9"' in text
         assert value(text, "vip_exporter_capture_up") == 1
