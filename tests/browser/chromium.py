@@ -135,6 +135,16 @@ class Tabs:
         self._contexts.clear()
 
 
+def with_streams_kept_back(page: Page) -> None:
+    """As behind a proxy that passes an answer on only when it is complete."""
+
+    def answer(route: Route) -> None:
+        if "text/event-stream" not in route.request.headers.get("accept", ""):
+            route.continue_()
+
+    page.route("**/live*", answer)
+
+
 def without_streams(page: Page) -> None:
     """As behind something that lets no stream through."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 import shutil
 from pathlib import Path
 
@@ -53,7 +54,7 @@ class Album:
         for width, colour in DIFFERENT if briefly else VIEWS:
             page.set_viewport_size({"width": width, "height": HEIGHT})
             page.emulate_media(color_scheme=colour)
-            name = f"{len(self._situations):02}-{situation.replace(' ', '-')}-{width}-{colour}.png"
+            name = f"{len(self._situations):02}-{re.sub('[^A-Za-z0-9]+', '-', situation)}-{width}-{colour}.png"
             page.screenshot(path=REPORT / name, full_page=whole)
             assert overflowing(page) == [], f"{name} does not fit"
             if with_axe and (width, colour) in DIFFERENT:  # each takes a second

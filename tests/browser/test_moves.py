@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from contextlib import ExitStack
 
@@ -10,7 +11,7 @@ from playwright.sync_api import expect
 from exporter.lab.network import inside, mac_of
 from exporter.lab.program import PORT
 from tests.browser import seen
-from tests.browser.chromium import Tabs, without_streams
+from tests.browser.chromium import Tabs, with_streams_kept_back, without_streams
 from tests.browser.examined import Album
 from tests.browser.seen import SOON
 from tests.browser.stage import Stage
@@ -56,7 +57,7 @@ def test_a_move(scene: Stage, tabs: Tabs, album: Album) -> None:
         expect(seen.newest_event(streaming.page)).to_contain_text(f"moved from {holder} to {other}", timeout=SOON)
         expect(streaming.page).to_have_title(f"✓ {other} holds {VIP} – vip-exporter", timeout=SOON)
         line = streaming.page.locator("article .strip")
-        expect(line).to_have_attribute("aria-label", _ending("held by {other}"), timeout=SOON)
+        expect(line).to_have_attribute("aria-label", re.compile(f"held by {other} for [0-9.]+ s$"), timeout=SOON)
         album.examine(streaming.page, "held")
         for tab in (refused, crowded, scriptless):  # which asks every 5 s
             expect(seen.holder(tab.page)).to_have_text(other, timeout=SOON + 5_000)
@@ -73,10 +74,15 @@ def test_a_move(scene: Stage, tabs: Tabs, album: Album) -> None:
             assert len(tab.of_live("application/json")) >= 2
 
 
-def _ending(words: str):
-    import re
-
-    return re.compile(re.escape(words) + " for [0-9.]+ s$")
+def test_streams_that_are_kept_back(scene: Stage, tabs: Tabs) -> None:
+    """The page polls instead, and never cries out meanwhile that the exporter does not answer."""
+    tab = tabs.open(scene.url, before=[with_streams_kept_back])
+    page = tab.page
+    with page.expect_response(lambda answer: "json" in answer.headers["content-type"], timeout=10_000):
+        pass
+    expect(page.locator("#live")).to_have_text("live")
+    expect(seen.stale(page)).to_be_hidden()
+    assert tab.said() == []
 
 
 def test_a_split_brain(scene: Stage, tabs: Tabs, album: Album) -> None:
