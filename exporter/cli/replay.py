@@ -78,7 +78,7 @@ def _render(result: Replay, given: Namespace, vips: Sequence[IPAddress]) -> str:
         }
         return json.dumps(document, indent=2) + "\n"
     if given.format == "html":
-        from exporter.publish.page.report import Origin, report
+        from exporter.publish.report import Origin, report
 
         return report(result, Origin(_name(given.capture), _name(given.intent or ""), tuple(vips), given.period))
     from exporter.cli.report import text_report

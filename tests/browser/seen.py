@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from playwright.sync_api import Locator, Page
 
-from exporter.publish.page.words import element_id
+from exporter.publish.html.words import element_id
 from exporter.vip.model import IPAddress
 
 SOON = 5_000

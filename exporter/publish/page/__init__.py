@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import lru_cache
+from pathlib import Path
 
 from exporter import __version__
+from exporter.publish.html.render import STYLE, fill, own, policy, render
+from exporter.publish.html.words import GLYPHS, Time
 from exporter.publish.page.card import Card
 from exporter.publish.page.parts import Parts
-from exporter.publish.page.render import SCRIPT, STYLE, fill, own, policy, render
 from exporter.publish.page.row import Row
 from exporter.publish.page.view import WORST_FIRST, Moment, View, view
-from exporter.publish.page.words import GLYPHS, Time
 from exporter.vip.model import IPAddress
 
 __all__ = ["CONTENT_SECURITY_POLICY", "Moment", "Page", "Parts"]
 
+SCRIPT = (Path(__file__).parent / "live.js").read_text(encoding="utf-8")
 CONTENT_SECURITY_POLICY = policy(
     style=STYLE, script=SCRIPT, more="connect-src 'self'; img-src data:; frame-ancestors 'none'; "
 )

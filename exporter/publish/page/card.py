@@ -6,10 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter.publish.findings import CHECKED, Finding, Status, lease_renewed, one_holder, requirement
-from exporter.publish.length import length
-from exporter.publish.page.line import EventView, Past, TimeLine
-from exporter.publish.page.sources import Sources, SourceView
-from exporter.publish.page.words import (
+from exporter.publish.html.words import (
     GLYPHS,
     MARKS,
     MISMATCHES,
@@ -22,6 +19,9 @@ from exporter.publish.page.words import (
     severity,
     since,
 )
+from exporter.publish.length import length
+from exporter.publish.page.line import EventView, Past, TimeLine
+from exporter.publish.page.sources import Sources, SourceView
 from exporter.publish.records import ToWall
 from exporter.publish.said import VERDICT, agreed
 from exporter.vip.agreement import Answer, answer

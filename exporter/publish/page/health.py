@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from exporter import __version__
-from exporter.publish.page.words import Time, listed
+from exporter.publish.html.words import Time, listed
 from exporter.publish.records import ToWall
 from exporter.publish.status import ExporterStatus
 from exporter.vip.snapshot import Snapshot

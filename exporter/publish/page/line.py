@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
+from exporter.publish.html.sentence import sentence
+from exporter.publish.html.strip import Strip, strip
+from exporter.publish.html.timeline import Span, marks, spans, window
+from exporter.publish.html.told import event_name, time
+from exporter.publish.html.words import Time
 from exporter.publish.length import length
-from exporter.publish.page.sentence import sentence
-from exporter.publish.page.strip import Strip, strip
-from exporter.publish.page.timeline import Span, marks, spans, window
-from exporter.publish.page.told import event_name, time
-from exporter.publish.page.words import Time
 from exporter.publish.records import Record, ToWall
 from exporter.vip.model import EventName, Nanoseconds, State
 from exporter.vip.snapshot import VipSnapshot

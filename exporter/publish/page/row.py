@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exporter.publish.page.words import GLYPHS, MISMATCHES, Severity, Time, Tone, element_id, lacking, says, since
+from exporter.publish.html.words import GLYPHS, MISMATCHES, Severity, Time, Tone, element_id, lacking, says, since
 from exporter.publish.records import ToWall
 from exporter.vip.agreement import Answer, answer
 from exporter.vip.snapshot import VipSnapshot

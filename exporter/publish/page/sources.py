@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from exporter.publish.page.words import Time
+from exporter.publish.html.words import Time
 from exporter.publish.records import ToWall
 from exporter.publish.said import nodeless
 from exporter.vip.agreement import wire_class

@@ -6,12 +6,12 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from exporter.publish.html.words import GLYPHS, Severity, Tone, element_id, says, severity
 from exporter.publish.page import health as own
 from exporter.publish.page.card import Card, Unwatched, card, unwatched
 from exporter.publish.page.health import Health
 from exporter.publish.page.line import past
 from exporter.publish.page.row import Row, row
-from exporter.publish.page.words import GLYPHS, Severity, Tone, element_id, says, severity
 from exporter.publish.records import Record, ToWall
 from exporter.publish.status import ExporterStatus
 from exporter.vip.model import IPAddress, Nanoseconds, State

@@ -7,9 +7,9 @@ from ipaddress import ip_address
 
 import pytest
 
+from exporter.publish.html.words import element_id, listed
 from exporter.publish.page.card import Card, Unwatched
 from exporter.publish.page.view import MOST_CARDS, view
-from exporter.publish.page.words import element_id, listed
 from exporter.vip.model import Kind, Mode, ServiceIntent, ServiceRef, ServiceSeen, Sighting, seconds
 from tests.publish.page.moments import AB, HELD, HOST, STATUS, deaf, moment
 from tests.vip.situations import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from exporter.publish.html.told import event_name, number, text
 from exporter.publish.length import length
-from exporter.publish.page.told import event_name, number, text
 from exporter.publish.records import Record
 from exporter.vip.model import SECOND, Check, EventName, Source
 from exporter.vip.nodes import same_node

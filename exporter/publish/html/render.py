@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _HERE = Path(__file__).parent
 STYLE = (_HERE / "style.css").read_text(encoding="utf-8")
-SCRIPT = (_HERE / "live.js").read_text(encoding="utf-8")
+"""The look of both."""
 
 
 def render(template: str, **values: object) -> str:
@@ -69,7 +69,7 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     return Environment(
-        loader=FileSystemLoader(_HERE / "templates"),
+        loader=FileSystemLoader([_HERE.parent / part / "templates" for part in ("html", "page", "report")]),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -12,10 +12,10 @@ from html.parser import HTMLParser
 import pytest
 from jinja2 import UndefinedError
 
-from exporter.publish.page import CONTENT_SECURITY_POLICY, Page
+from exporter.publish.html.render import STYLE, fill, own, policy, render
+from exporter.publish.html.words import Time
+from exporter.publish.page import CONTENT_SECURITY_POLICY, SCRIPT, Page
 from exporter.publish.page.parts import Parts
-from exporter.publish.page.render import SCRIPT, STYLE, fill, own, policy, render
-from exporter.publish.page.words import Time
 from tests.publish.page.moments import moment
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from exporter.publish.page.told import event_name, in_order, text, time
+from exporter.publish.html.told import event_name, in_order, text, time
 from exporter.publish.records import Record, ToWall
 from exporter.vip.model import SECOND, EventName, Nanoseconds, Source, State
 from exporter.vip.nodes import same_node

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.publish.page.sentence import sentence
+from exporter.publish.html.sentence import sentence
 from exporter.vip.model import EventName
 
 MAC_1, MAC_2 = "02:00:00:00:00:11", "02:00:00:00:00:12"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from exporter.publish.page.render import STYLE, own, policy, render
-from exporter.publish.page.reported import Origin, reported
+from exporter.publish.html.render import STYLE, own, policy, render
 from exporter.publish.replayed import Replay
+from exporter.publish.report.view import Origin, reported
 
 __all__ = ["Origin", "report"]
 

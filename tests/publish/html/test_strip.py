@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.publish.page.picture import MOST_TICKS, picture
-from exporter.publish.page.strip import HOLDER_CLASSES, NARROWEST, strip
-from exporter.publish.page.timeline import Mark, MarkKind, Span
+from exporter.publish.html.strip import HOLDER_CLASSES, NARROWEST, strip
+from exporter.publish.html.timeline import Mark, MarkKind, Span
+from exporter.publish.report.picture import MOST_TICKS, picture
 from exporter.vip.announcers import Announced, Announcer
 from exporter.vip.model import SECOND, ClaimantClass, State
 from exporter.vip.snapshot import Claimant

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from exporter.publish.html.sentence import briefly, named, sentence
+from exporter.publish.html.timeline import Span
+from exporter.publish.html.told import event_name, number, text, time
+from exporter.publish.html.words import listed
 from exporter.publish.length import length
-from exporter.publish.page.sentence import briefly, named, sentence
-from exporter.publish.page.timeline import Span
-from exporter.publish.page.told import event_name, number, text, time
-from exporter.publish.page.words import listed
 from exporter.publish.records import Record
 from exporter.vip.model import SECOND, EventName, Nanoseconds, State
 from exporter.vip.snapshot import Claimant, VipSnapshot

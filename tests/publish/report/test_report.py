@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from exporter.cluster.intent_file import read_intent_file
-from exporter.publish.page.render import own, policy, render
-from exporter.publish.page.report import Origin, report
-from exporter.publish.page.reported import IGNORED, MOST_EVENTS, MOST_SECTIONS, reported
+from exporter.publish.html.render import own, policy, render
+from exporter.publish.report import Origin, report
+from exporter.publish.report.view import IGNORED, MOST_EVENTS, MOST_SECTIONS, reported
 from exporter.replay import replay
 from exporter.vip.model import Kind, Mac, parse_mac
 from exporter.wire import craft

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exporter.publish.page.sentence import sentence
-from exporter.publish.page.timeline import WINDOWS, MarkKind, Span, marks, spans, window
+from exporter.publish.html.sentence import sentence
+from exporter.publish.html.timeline import WINDOWS, MarkKind, Span, marks, spans, window
 from exporter.publish.records import Record, event_record, rfc3339
 from exporter.vip.model import SECOND, EventName, Mode, Remembered, State, seconds
 from tests.vip.situations import (

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from exporter.publish.page.strip import HOLDER_CLASSES, NARROWEST, Strip, strip, widened
-from exporter.publish.page.timeline import Mark, MarkKind, Span
-from exporter.publish.page.words import WHOSE
+from exporter.publish.html.strip import HOLDER_CLASSES, NARROWEST, Strip, strip, widened
+from exporter.publish.html.timeline import Mark, MarkKind, Span
+from exporter.publish.html.words import WHOSE
 from exporter.vip.announcers import Announced, Announcer
 from exporter.vip.model import SECOND, ClaimantClass, Nanoseconds, State
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from exporter.publish.page.timeline import Mark, MarkKind, Span
+from exporter.publish.html.timeline import Mark, MarkKind, Span
 from exporter.vip.model import Nanoseconds, State
 
 NARROWEST = 1 / 320

@@ -10,15 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter import __version__
+from exporter.publish.html.sentence import sentence
+from exporter.publish.html.timeline import Mark, MarkKind, Span, marks, spans
+from exporter.publish.html.told import event_name, text, time
+from exporter.publish.html.words import GLYPHS, MISMATCHES, Severity, Tone, element_id, listed, severity
 from exporter.publish.length import length
-from exporter.publish.page.picture import Lane, Picture, picture
-from exporter.publish.page.sentence import sentence
-from exporter.publish.page.timeline import Mark, MarkKind, Span, marks, spans
-from exporter.publish.page.told import event_name, text, time
-from exporter.publish.page.verdict import verdict
-from exporter.publish.page.words import GLYPHS, MISMATCHES, Severity, Tone, element_id, listed, severity
 from exporter.publish.records import Record, event_record, rfc3339
 from exporter.publish.replayed import Replay
+from exporter.publish.report.picture import Lane, Picture, picture
+from exporter.publish.report.verdict import verdict
 from exporter.vip.announcers import Announced, Announcer
 from exporter.vip.model import SECOND, Check, EventName, IPAddress, Nanoseconds, State
 from exporter.vip.snapshot import VipSnapshot
