@@ -14,7 +14,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Tests that only compute: several at once take nothing from each other. The rest lives by the clock, and runs alone.
-APART := tests/alerts tests/cluster tests/dashboards tests/vip
+APART := tests/alerts tests/cli tests/cluster tests/dashboards tests/publish/html tests/publish/page \
+	tests/publish/report tests/vip
 
 .PHONY: demo test e2e check generate bench lock
 

@@ -72,6 +72,11 @@ class FrontDoor:
                 self._reading.release()
         return self._state.config.tls
 
+    def in_force(self) -> object:
+        """What changes whenever anything else is in force; looks as `tls_context` does."""
+        self.tls_context()
+        return self._state.config
+
     async def admit(self, authorization: str | None, client: str) -> Admission:
         """Judge a request; see `Logins.admit`. To be called on one event loop only."""
         return await self._logins.admit(authorization, client) if self.needs_login else ADMITTED

@@ -384,10 +384,14 @@ class _Live(_Answering):
                 self.set_header("Content-Type", CONTENT_TYPE)
                 self.set_header("X-Accel-Buffering", "no")  # proxies that know it pass each message on at once
                 self.set_header("Vary", VARY)
+                door: FrontDoor = self.settings["door"]
+                let_in = door.in_force()
                 with contextlib.suppress(StreamClosedError):  # the page has been closed
                     async for event in self._streams.messages(query, self._stopping):
                         self.write(event)
                         await self.accepted(self.flush())
+                        if door.in_force() is not let_in:
+                            break  # whether it would be let in now, the browser finds out by asking again
         except BadParameterError as error:
             await self.send(bad_parameter(error))
         except TooManyStreamsError:

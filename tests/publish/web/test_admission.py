@@ -20,6 +20,9 @@ def basic(name: str, password: str) -> dict[str, str]:
     return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
 
 
+LOGIN = f"Authorization: {basic(NAME, PASSWORD)['Authorization']}"
+
+
 @pytest.fixture
 def door(tmp_path: Path) -> Path:
     path = tmp_path / "web.yaml"
@@ -102,6 +105,15 @@ def test_two_headers_are_none(guarded: WebServer) -> None:
 def test_a_password_in_the_url_is_no_password(guarded: WebServer) -> None:
     head = f"GET http://{NAME}:{PASSWORD.replace(' ', '%20')}@x/metrics HTTP/1.1\r\nHost: x\r\n\r\n".encode()
     assert not read_all(dial(guarded, head)).startswith(b"HTTP/1.1 200")
+
+
+def test_a_stream_ends_when_other_users_are_in_force(guarded: WebServer, door: Path) -> None:
+    head = f"GET /live HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n{LOGIN}\r\n\r\n".encode()
+    watching = dial(guarded, head)
+    assert b"200 OK" in watching.recv(1000)
+    door.write_text(f"basic_auth_users:\n  {NAME}: {bcrypt.hashpw(b'another', bcrypt.gensalt(4)).decode()}\n")
+    assert read_all(watching).endswith(b"0\r\n\r\n")
+    assert read_all(dial(guarded, head)).startswith(b"HTTP/1.1 401")
 
 
 # --- reloading --------------------------------------------------------------------------------------------------------
