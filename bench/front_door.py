@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import gzip
+import os
 import ssl
 import subprocess
 import sys
@@ -103,7 +104,7 @@ def measure(stage: Stage) -> Table:
         columns=("what", "median", "p95", "max", "target"),
         rows=tuple(rows),
         note=f"Scrapes of one VIP over {SECONDS:.0f} s each, every one on a connection of its own; where there is TLS, "
-        "with an RSA key of 2,048 bits. The hostile clients (`bench/hostile.py`, a process of their own) are 50 each "
+        "with an RSA key of 2,048 bits. The hostile clients (`bench/hostile.py`, of the least priority) are 50 each "
         "of idle, slow, half-open and oversized; who is hung up on comes again within 1.5 s. Those who guess "
         f"(`bench/guessing.py`) have {GUESSERS} addresses, and a bcrypt cost of {COST} against them. Pages: {PAGES} "
         "answers, not compressed.",
@@ -158,6 +159,8 @@ def _pages(stage: Stage) -> Iterator[tuple[str, ...]]:
 def _beside(stage: Stage, module: str, *arguments: str) -> Iterator[None]:
     """Run a program of clients until they are all there, and on."""
     with stage.run(sys.executable, "-m", module, str(PORT), *arguments) as process:
+        # In truth they are elsewhere, and have processors of their own.
+        os.setpriority(os.PRIO_PROCESS, process.pid, 19)
         assert process.stdout is not None
         if not process.stdout.readline():
             raise RuntimeError(f"{module} has ended")

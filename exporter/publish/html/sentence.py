@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from exporter.publish.html.told import event_name, number, text
+from exporter.publish.html.told import event_name, happened, number, text, time
 from exporter.publish.length import length
 from exporter.publish.records import Record
 from exporter.vip.model import SECOND, Check, EventName, Source
@@ -14,6 +14,12 @@ from exporter.vip.nodes import same_node
 def sentence(record: Record) -> str:
     """What happened, in plain words; it may have any characters, so it is to be escaped."""
     return "".join(_words(record))
+
+
+def decided(record: Record) -> str:
+    """What to add to the sentence in a list by the time when things happened; empty where they were known at once."""
+    at, began = time(record), happened(record)
+    return "" if at is None or began is None or at - began <= SECOND else f", decided {length(at - began)} later"
 
 
 def _words(record: Record) -> Iterator[str]:
@@ -43,16 +49,18 @@ def _words(record: Record) -> Iterator[str]:
             yield f"{left} is left, as before" if same_node(old, left) else f"{left} is left, {old} had it before"
         case EventName.VIP_SILENT:
             yield "silent: nobody announces it"
-            if text(record, "holder") or text(record, "mac"):
+            if text(record, "mac"):
                 yield f", {briefly(record, 'holder', 'mac')} held it last"
+            elif text(record, "holder"):  # it was never heard
+                yield f"; {text(record, 'holder')} is named as its holder"
         case EventName.VIP_RETURNED:
             yield f"{briefly(record, 'holder', 'mac')} announces it again"
             silence = number(record, "silence_seconds")
             yield f" after {_length(silence)} of silence" if silence is not None else ""
         case EventName.MISMATCH_STARTED:
-            yield f"mismatch `{text(record, 'check') or 'unknown'}` began{_contradiction(record)}"
+            yield f"mismatch {text(record, 'check') or 'unknown'} began{_contradiction(record)}"
         case EventName.MISMATCH_ENDED:
-            yield f"mismatch `{text(record, 'check') or 'unknown'}` ended"
+            yield f"mismatch {text(record, 'check') or 'unknown'} ended"
         case EventName.PROBE_SEEN:
             yield f"{text(record, 'mac') or 'somebody'} asked whether the address is free"
         case EventName.CAPTURE_LOST:
@@ -82,9 +90,9 @@ def _contradiction(record: Record) -> str:
             on_wire = briefly(record, "wire", "mac")
             return f": the annotation names {text(record, 'annotation') or 'nobody'}, {on_wire} announces it"
         case Check.MAC:
-            return (
-                f": {text(record, 'mac') or 'an unknown MAC'} announces it, not {text(record, 'hwaddr') or 'its own'}"
-            )
+            hwaddr = text(record, "hwaddr")
+            other = f"not {hwaddr}" if hwaddr else "which is no MAC of the node that the annotation names"
+            return f": {text(record, 'mac') or 'an unknown MAC'} announces it, {other}"
         case Check.LEASE:
             lease, annotation = text(record, "lease") or "nobody", text(record, "annotation") or "nobody"
             return f": the lease names {lease}, the annotation {annotation}"

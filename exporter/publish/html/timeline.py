@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from exporter.publish.html.told import event_name, in_order, text, time
+from exporter.publish.html.told import event_name, happened, in_order, text, time
 from exporter.publish.records import Record, ToWall
 from exporter.vip.model import SECOND, EventName, Nanoseconds, Source, State
 from exporter.vip.nodes import same_node
@@ -111,8 +111,7 @@ def marks(records: Iterable[Record], *, begin: Nanoseconds, end: Nanoseconds) ->
     for at, record in in_order(records):
         match event_name(record):
             case EventName.VIP_MOVED:
-                since = time(record, "since")
-                found.add(Mark(at if since is None else min(since, at), MarkKind.MOVE))
+                found.add(Mark(happened(record) or at, MarkKind.MOVE))
             case EventName.CONTEST_STARTED:
                 found.add(Mark(at, MarkKind.CONTEST))
     return tuple(sorted((mark for mark in found if begin <= mark.at <= end), key=lambda mark: (mark.at, mark.kind)))
@@ -157,7 +156,8 @@ class _Story:
             case EventName.CONTEST_ENDED:
                 self._become(at, State.HELD, self._who(record, "to", "to_mac"))
             case EventName.VIP_SILENT:
-                self._presume(self._who(record, "holder", "mac"))
+                if text(record, "mac"):  # otherwise nobody was ever heard
+                    self._presume(self._who(record, "holder", "mac"))
                 self._become(at, State.SILENT)
 
     def changes_with(self, blind: Iterable[tuple[Nanoseconds, Nanoseconds | None]]) -> list[_Change]:
@@ -183,7 +183,7 @@ class _Story:
             self._changes[0] = replace(_UNTOLD, state=State.HELD, holder=holder)
 
     def _move(self, at: Nanoseconds, record: Record) -> None:
-        since = min(time(record, "since") or at, at)
+        since = happened(record) or at
         old, new = self._who(record, "from", "from_mac"), self._who(record, "to", "to_mac")
         if text(record, "source") in ("", Source.WIRE):
             self._presume(old)

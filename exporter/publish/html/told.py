@@ -40,3 +40,10 @@ def time(record: Record, name: str = "time") -> Nanoseconds | None:
         return (datetime.fromisoformat(text(record, name)) - _EPOCH) // timedelta(microseconds=1) * 1000
     except (ValueError, TypeError, OverflowError):
         return None
+
+
+def happened(record: Record) -> Nanoseconds | None:
+    """When what the event tells of took place: a move is decided later than that; None: there is no such time."""
+    at = time(record)
+    since = time(record, "since") if event_name(record) is EventName.VIP_MOVED else None
+    return at if at is None or since is None else min(since, at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from exporter.publish.findings import CHECKED, Finding, Status, lease_renewed, one_holder, requirement
 from exporter.publish.html.words import (
@@ -201,7 +201,9 @@ def _verdict(vip: VipSnapshot) -> str:
 
 
 def _findings(vip: VipSnapshot, *, has_kubernetes: bool) -> Iterator[Finding]:
-    yield one_holder(vip)
+    found = one_holder(vip)
+    # On a terminal one would ask `who`; the page shows already what that prints.
+    yield replace(found, remedy="see what each source says") if answer(vip) is Answer.UNKNOWN else found
     if vip.lease is not None and vip.lease.name:
         yield lease_renewed(vip, vip.lease)
     for required in CHECKED:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from exporter.publish.html.sentence import sentence
+from exporter.publish.html.sentence import decided, sentence
 from exporter.publish.html.strip import Strip, strip
 from exporter.publish.html.timeline import Span, marks, spans, window
-from exporter.publish.html.told import event_name, time
+from exporter.publish.html.told import event_name, happened
 from exporter.publish.html.words import Time
 from exporter.publish.length import length
 from exporter.publish.records import Record, ToWall
@@ -63,14 +63,14 @@ def past(
     first, last = Time.of(begin), Time.of(end)
     label = f"Time line from {first.clock} to {last.clock} UTC: {_told(found)}"
     line = TimeLine(laid_out, label, first, Time.of((begin + end) // 2), last)
-    timed = [(at, record) for record in records if (at := time(record)) is not None]
+    timed = [(at, record) for record in records if (at := happened(record)) is not None]
     newest = sorted(timed, key=lambda one: one[0], reverse=True)[:MOST_EVENTS]
     began = [
         at for at, record in timed if event_name(record) is not None and event_name(record) is _BEGAN.get(vip.state)
     ]
     return Past(
         line,
-        tuple(EventView(Time.of(at), sentence(record)) for at, record in newest),
+        tuple(EventView(Time.of(at), sentence(record) + decided(record)) for at, record in newest),
         Time.of(max(began)) if began else None,
     )
 

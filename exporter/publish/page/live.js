@@ -3,10 +3,12 @@
 "use strict";
 
 const STALE_AFTER = 6_000; // milliseconds without a message: the server sends one every three seconds at least
+const STREAM_GIVEN_UP_AFTER = 4_500; // so that another way can be tried before that
 const POLL_EVERY = 3_000;
 const POLL_AT_LEAST_EVERY = 10_000; // while nobody answers
 const STREAM_AGAIN_AFTER = 30_000; // after a stream that brought nothing, as behind a proxy that keeps it back
 const RELOAD_AT_MOST_EVERY = 10_000; // several versions may answer at one address while they are being replaced
+const KEEP_AFTER = 300; // the last key: browsers refuse an address that changes a hundred times in half a minute
 const MOST_SAID = 3;
 
 const root = document.documentElement;
@@ -15,18 +17,28 @@ const byId = (id) => document.getElementById(id);
 // --- time: the server's clock, carried on by this browser's steady one, for its wall clock may be wrong -------------
 
 let slept = 0; // performance.now() may stand still while the computer sleeps
+let doubt = null; // after a time in which nothing ran, or in which the wall clock was set: the next message tells
 let lastTick = { steady: performance.now(), wall: Date.now() };
 const steady = () => performance.now() + slept;
 
 let told = { time: Date.parse(root.dataset.time), at: steady() };
 const now = () => told.time + (steady() - told.at);
 
+// Whether this page has only now come back, from a sleep or from behind other tabs, and is to ask at once.
 function noticeSleep() {
   const tick = { steady: performance.now(), wall: Date.now() };
-  const missed = tick.wall - lastTick.wall - (tick.steady - lastTick.steady);
+  const [steadily, byWall] = [tick.steady - lastTick.steady, tick.wall - lastTick.wall];
+  const missed = Math.max(0, byWall - steadily);
   lastTick = tick;
-  if (missed < STALE_AFTER) return false;
-  slept += missed;
+  if (doubt) {
+    doubt.missed += missed;
+    if (steady() < doubt.until) return false;
+    slept += doubt.missed; // nothing came, so the time is taken to have passed
+    doubt = null;
+    return false;
+  }
+  if (Math.max(steadily, byWall) < STALE_AFTER) return false;
+  doubt = { missed, until: steady() + STALE_AFTER };
   return true;
 }
 
@@ -58,23 +70,36 @@ function showAges() {
 
 // Make `old` equal to `fresh` by the fewest changes: focus, selection and scroll position stay where they are.
 function morph(old, fresh) {
-  if (old.nodeType !== fresh.nodeType || old.nodeName !== fresh.nodeName) return old.replaceWith(fresh);
   if (old.nodeType !== Node.ELEMENT_NODE) {
     if (old.nodeValue !== fresh.nodeValue) old.nodeValue = fresh.nodeValue;
-    return undefined;
+    return;
   }
-  if (old.classList.contains("age")) return undefined; // it is ours
+  if (old.classList.contains("age")) return; // it is ours
   for (const { name } of [...old.attributes]) {
     if (!fresh.hasAttribute(name) && name !== "hidden") old.removeAttribute(name);
   }
   for (const { name, value } of fresh.attributes) {
     if (old.getAttribute(name) !== value) old.setAttribute(name, value);
   }
-  const before = [...old.childNodes];
-  const after = [...fresh.childNodes];
-  after.forEach((child, index) => (index < before.length ? morph(before[index], child) : old.append(child)));
-  before.slice(after.length).forEach((child) => child.remove());
-  return undefined;
+  const left = [...old.childNodes];
+  const pairs = [...fresh.childNodes].map((child) => [partner(left, child), child]);
+  left.forEach((child) => child.remove());
+  let at = old.firstChild;
+  for (const [known, child] of pairs) {
+    // Text is moved out of the way of elements, never the other way round: moved, an element would lose the focus.
+    while (at && at !== known && at.nodeType !== Node.ELEMENT_NODE) at = at.nextSibling;
+    if (known && known === at) at = at.nextSibling;
+    else old.insertBefore(known ?? child, at);
+    if (known) morph(known, child);
+  }
+}
+
+const keyOf = (node) => node.id || node.dataset?.key || "";
+
+// Which of `left`, out of which it is taken, becomes `fresh`: what has its key, or else the next of its kind without any.
+function partner(left, fresh) {
+  const index = left.findIndex((old) => old.nodeName === fresh.nodeName && keyOf(old) === keyOf(fresh));
+  return index < 0 ? undefined : left.splice(index, 1)[0];
 }
 
 function parse(html) {
@@ -110,6 +135,8 @@ function take(message) {
     return;
   }
   told = { time: Date.parse(message.time), at: steady() };
+  doubt = null;
+  undisguise();
   const focused = document.activeElement;
   const fresh = new Map();
   const said = [];
@@ -169,14 +196,27 @@ const filter = {
     return this.chips.filter((chip) => chip.ariaPressed === "true").map((chip) => chip.dataset.state);
   },
 
+  timer: 0,
+
+  keepSoon() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.keep(), KEEP_AFTER);
+  },
+
   keep() {
+    clearTimeout(this.timer);
     const kept = new URLSearchParams();
     if (byId("find").value) kept.set("find", byId("find").value);
     for (const state of this.pressed()) kept.append("state", state);
-    history.replaceState(null, "", kept.size ? `#${kept}` : location.pathname + location.search);
+    try {
+      history.replaceState(null, "", kept.size ? `#${kept}` : location.pathname + location.search);
+    } catch {
+      this.keepSoon(); // too often, this browser finds
+    }
   },
 
   recall() {
+    clearTimeout(this.timer);
     const kept = new URLSearchParams(location.hash.slice(1));
     if (location.hash && !kept.has("find") && !kept.has("state")) return; // it names an element
     byId("find").value = kept.get("find") ?? "";
@@ -188,10 +228,11 @@ const filter = {
     byId("filter").hidden = false;
     const change = () => {
       this.apply();
-      this.keep();
+      this.keepSoon();
       showAges();
     };
     byId("find").addEventListener("input", change);
+    addEventListener("click", ({ target }) => target.closest("a") && this.keep(), { capture: true }); // to come back to
     for (const chip of this.chips) {
       chip.addEventListener("click", () => {
         chip.ariaPressed = String(chip.ariaPressed !== "true");
@@ -206,23 +247,39 @@ const filter = {
 // --- whether what stands here is true now ---------------------------------------------------------------------------
 
 let expired = false; // the login
+let disguised = null; // title and icon as the exporter made them, while others stand in their place
 
 function write(id, words) {
   if (byId(id).textContent !== words) byId(id).textContent = words;
 }
 
+// In a row of tabs, nothing that is old may look as if it were true.
+function disguise(words) {
+  disguised ??= { title: document.title, icon: byId("icon").href };
+  byId("icon").href = byId("icon").dataset.stale;
+  document.title = `⚠ ${words} – vip-exporter`;
+}
+
+function undisguise() {
+  if (!disguised) return;
+  document.title = disguised.title;
+  byId("icon").href = disguised.icon;
+  disguised = null;
+}
+
 function show() {
   const silence = steady() - told.at;
-  const stale = silence > STALE_AFTER || expired;
+  const stale = expired || (silence > STALE_AFTER && (!doubt || root.classList.contains("stale")));
   root.classList.toggle("stale", stale);
-  root.classList.toggle("live", !stale);
+  root.classList.toggle("live", !stale && !doubt);
   if (stale) {
     write("why", expired ? "Your login has expired: load this page again to log in" : "No answer from the exporter");
     write("silence", expired ? "" : ` for ${length(silence)}`); // hidden from screen readers, that would read each second
     write("stands", clock(told.time));
+    disguise(expired ? "login expired" : "no answer");
   }
   byId("stale").hidden = !stale;
-  write("live", stale ? "as of" : "live");
+  write("live", stale ? "as of" : doubt ? "asking again, as of" : "live");
   const shown = new Date(told.time).toISOString();
   byId("now").dateTime = shown;
   byId("now").querySelector(".date").textContent = shown.slice(0, 10);
@@ -233,63 +290,74 @@ function show() {
 // --- the connection: a stream, or else polling ----------------------------------------------------------------------
 
 const address = `/live${location.search}`;
-let source = null;
-let timer = 0;
+let source = null; // the stream, from when it is asked for
+let streamTimer = 0;
 let streamAgainAt = 0;
+let asking = null; // ends the question that is under way
+let askTimer = 0;
 let wait = POLL_EVERY;
 
-function later(what, milliseconds) {
-  clearTimeout(timer);
-  timer = setTimeout(what, milliseconds);
-}
-
 function stream() {
-  source?.close();
+  endStream();
   source = new EventSource(address);
   let heard = false;
   const giveUp = () => {
-    source?.close();
-    source = null;
+    endStream();
     streamAgainAt = heard ? 0 : steady() + STREAM_AGAIN_AFTER;
     poll();
   };
   source.onmessage = ({ data }) => {
+    endPolling(); // not before: a stream that is open may be kept back all the same
     heard = true;
     wait = POLL_EVERY;
     expired = false;
-    later(giveUp, STALE_AFTER);
+    listen();
     take(JSON.parse(data));
   };
   source.onerror = giveUp;
-  later(giveUp, STALE_AFTER);
+  const listen = () => {
+    clearTimeout(streamTimer);
+    streamTimer = setTimeout(giveUp, STREAM_GIVEN_UP_AFTER);
+  };
+  listen();
+}
+
+function endStream() {
+  clearTimeout(streamTimer);
+  source?.close();
+  source = null;
+}
+
+function endPolling() {
+  clearTimeout(askTimer);
+  asking?.abort();
 }
 
 async function poll() {
-  later(poll, 2 * POLL_AT_LEAST_EVERY); // should this one never come back
+  endPolling();
+  const { signal } = (asking = new AbortController());
+  askTimer = setTimeout(poll, STALE_AFTER); // should this one never come back
   try {
-    const response = await fetch(address, {
-      headers: { Accept: "application/json" },
-      cache: "no-store",
-      signal: AbortSignal.timeout(STALE_AFTER),
-    });
-    expired = response.status === 401;
+    const response = await fetch(address, { headers: { Accept: "application/json" }, cache: "no-store", signal });
+    if (!signal.aborted) expired = response.status === 401;
     if (!response.ok) throw new Error(response.statusText);
-    take(await response.json());
+    const message = await response.json();
+    if (signal.aborted) return;
+    take(message);
     wait = POLL_EVERY;
-    if (steady() >= streamAgainAt) return stream();
+    if (!source && steady() >= streamAgainAt) stream();
   } catch {
+    if (signal.aborted) return; // the stream speaks again, or the next question is under way
     // Whoever watches a restarting exporter should not come back all at once.
     wait = Math.min(POLL_AT_LEAST_EVERY, wait * (1.25 + Math.random() / 2));
     show();
   }
-  later(poll, wait);
-  return undefined;
+  askTimer = setTimeout(poll, wait);
 }
 
 function tick() {
   if (noticeSleep()) {
-    source?.close();
-    source = null;
+    endStream();
     poll();
   }
   show();
@@ -299,6 +367,6 @@ filter.start();
 show();
 setInterval(tick, 1_000);
 document.addEventListener("visibilitychange", () => document.hidden || tick());
-addEventListener("pagehide", () => source?.close());
+addEventListener("pagehide", () => endStream());
 addEventListener("pageshow", ({ persisted }) => persisted && poll());
 stream();

@@ -8,7 +8,7 @@ from exporter.publish.html.words import Time
 from exporter.publish.records import ToWall
 from exporter.publish.said import nodeless
 from exporter.vip.agreement import wire_class
-from exporter.vip.model import ClaimantClass, Source
+from exporter.vip.model import ClaimantClass, Source, State
 from exporter.vip.nodes import same_node
 from exporter.vip.snapshot import SourceHolder, VipSnapshot
 
@@ -25,7 +25,7 @@ class SourceView:
     moment: Time | None
     """Of which `detail` speaks."""
     mark: str
-    """Empty, `agrees` or `differs`."""
+    """Empty, `agrees`, `differs`, or while it is contested `names`: then there is nobody to agree on."""
 
 
 class Sources:
@@ -54,6 +54,8 @@ class Sources:
         vip = self._vip
         if said is None:
             return ""
+        if vip.state is State.CONTESTED and (not vip.holder or same_node(said.node, vip.holder)):
+            return "names"
         if not said.node:
             foreign = wire_class(vip) is ClaimantClass.FOREIGN and any(one.node for one in vip.sources)
             return "differs" if foreign else "" if vip.holder else "agrees"

@@ -176,13 +176,12 @@ def _but(vip: VipSnapshot, severities: Mapping[IPAddress, Severity]) -> str:
 def _of_many(vips: Sequence[VipSnapshot], trouble: Sequence[VipSnapshot]) -> str:
     number, counts = len(vips), Counter(vip.state for vip in vips)
     if counts[State.HELD] == number:
-        if trouble:
-            return f"All {number:,} VIPs are held, but {len(trouble):,} {_need(len(trouble))} a look"
-        return f"{'Both' if number == 2 else f'All {number:,}'} VIPs are held"
+        but = f", but {len(trouble):,} {_need(len(trouble))} a look" if trouble else ""
+        return f"{_all(number)} are held{but}"
     there = [state for state in WORST_FIRST if counts[state] and state is not State.HELD]
     first, *rest = there
     if counts[first] == number:
-        return f"{'Both' if number == 2 else f'All {number:,}'} VIPs are {first}"
+        return f"{_all(number)} are {first}"
     held_trouble = sum(vip.state is State.HELD for vip in trouble)
     return ", ".join(
         [
@@ -191,6 +190,10 @@ def _of_many(vips: Sequence[VipSnapshot], trouble: Sequence[VipSnapshot]) -> str
             *([f"{held_trouble:,} held that {_need(held_trouble)} a look"] if held_trouble else []),
         ]
     )
+
+
+def _all(number: int) -> str:
+    return "Both VIPs" if number == 2 else f"All {number:,} VIPs"
 
 
 def _need(number: int) -> str:

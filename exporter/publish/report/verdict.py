@@ -99,10 +99,10 @@ def _asides(vip: VipSnapshot, found: dict[EventName | None, list[Record]]) -> It
         yield f"The holder went over to another MAC {_often(changes)}."
     if vip.claimants_overflow:
         yield f"More claimed it than are told apart: {_times(vip.claimants_overflow, 'claim')} had no room."
-    checks = tuple(dict.fromkeys(f"`{text(one, 'check')}`" for one in found.get(EventName.MISMATCH_STARTED, ())))
+    checks = tuple(dict.fromkeys(text(one, "check") for one in found.get(EventName.MISMATCH_STARTED, ())))
     if checks:
         left = "and still do at the end" if vip.mismatches else "but not at the end any more"
-        yield f"The sources contradicted each other ({listed(checks)}), {left}."
+        yield f"The sources contradicted each other (mismatch {listed(checks)}), {left}."
 
 
 def _at_the_end(vip: VipSnapshot) -> str:

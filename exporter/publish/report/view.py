@@ -10,9 +10,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter import __version__
-from exporter.publish.html.sentence import sentence
+from exporter.publish.html.sentence import decided, sentence
 from exporter.publish.html.timeline import Mark, MarkKind, Span, marks, spans
-from exporter.publish.html.told import event_name, text, time
+from exporter.publish.html.told import event_name, happened, text, time
 from exporter.publish.html.words import GLYPHS, MISMATCHES, Severity, Tone, element_id, listed, severity
 from exporter.publish.length import length
 from exporter.publish.records import Record, event_record, rfc3339
@@ -250,7 +250,7 @@ class _Reading:
             (address, row)
             for address, records in self._records.items()
             if address not in there
-            for row in self._rows(records[: MOST_EVENTS // 4])
+            for row in self._rows(_by_time(records)[: MOST_EVENTS // 4])
         )[:MOST_EVENTS]
 
     # --- one VIP ------------------------------------------------------------------------------------------------------
@@ -281,8 +281,9 @@ class _Reading:
             end=self._end,
         )
         half = MOST_EVENTS // 2
-        first, last = (records[:half], records[-half:]) if len(records) > MOST_EVENTS else (records, [])
-        left_out = len(records) - len(first) - len(last)
+        told = _by_time(records)
+        first, last = (told[:half], told[-half:]) if len(told) > MOST_EVENTS else (told, [])
+        left_out = len(told) - len(first) - len(last)
         return Section(
             brief=brief,
             services=tuple(map(str, vip.services)),
@@ -337,7 +338,7 @@ class _Reading:
     def _rows(self, records: Sequence[Record]) -> Iterator[EventRow]:
         for record in records:
             loud = event_name(record) in _LOUD
-            yield EventRow(self._when(time(record) or 0), sentence(record), loud)
+            yield EventRow(self._when(happened(record) or 0), sentence(record) + decided(record), loud)
 
     def _mismatches(self, records: Sequence[Record]) -> Iterator[MismatchRow]:
         open_: dict[str, Nanoseconds] = {}
@@ -363,6 +364,10 @@ class _Reading:
 
 
 _LOUD = frozenset({EventName.VIP_MOVED, EventName.CONTEST_STARTED, EventName.VIP_SILENT, EventName.MISMATCH_STARTED})
+
+
+def _by_time(records: Sequence[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: happened(record) or 0)
 
 
 def _utc(at: Nanoseconds) -> str:

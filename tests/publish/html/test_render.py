@@ -77,7 +77,7 @@ def test_the_script_puts_html_in_at_one_place_only() -> None:
 
 
 def test_all_but_its_own_html_is_escaped() -> None:
-    made = fill("time.html", "moment", Time("<i>", "\"'", "&"))
+    made = fill("text.html", "moment", Time("<i>", "\"'", "&"))
     assert made == (
         '<time datetime="&lt;i&gt;" data-age><span class="at"><span class="date">&#34;&#39;</span> &amp; UTC</span>'
         '<span class="age"></span></time>'

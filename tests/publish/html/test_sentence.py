@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from exporter.publish.html.sentence import sentence
+from exporter.publish.html.sentence import decided, sentence
 from exporter.vip.model import EventName
 
 MAC_1, MAC_2 = "02:00:00:00:00:11", "02:00:00:00:00:12"
@@ -55,6 +55,11 @@ WORDS = [
         "contested no more: node-2 is left, node-1 had it before",
     ),
     ("vip_silent", {"holder": "node-1", "mac": MAC_1}, "silent: nobody announces it, node-1 held it last"),
+    (
+        "vip_silent",
+        {"holder": "node-1", "mac": ""},
+        "silent: nobody announces it; node-1 is named as its holder",
+    ),
     ("vip_silent", {"holder": "", "mac": ""}, "silent: nobody announces it"),
     (
         "vip_returned",
@@ -64,29 +69,34 @@ WORDS = [
     (
         "mismatch_started",
         {"check": "host", "annotation": "node-1", "wire": "node-2"},
-        "mismatch `host` began: the annotation names node-1, node-2 announces it",
+        "mismatch host began: the annotation names node-1, node-2 announces it",
     ),
     (
         "mismatch_started",
         {"check": "mac", "mac": MAC_1, "hwaddr": MAC_2},
-        f"mismatch `mac` began: {MAC_1} announces it, not {MAC_2}",
+        f"mismatch mac began: {MAC_1} announces it, not {MAC_2}",
+    ),
+    (
+        "mismatch_started",
+        {"check": "mac", "mac": MAC_1, "hwaddr": ""},
+        f"mismatch mac began: {MAC_1} announces it, which is no MAC of the node that the annotation names",
     ),
     (
         "mismatch_started",
         {"check": "lease", "lease": "node-1", "annotation": "node-2"},
-        "mismatch `lease` began: the lease names node-1, the annotation node-2",
+        "mismatch lease began: the lease names node-1, the annotation node-2",
     ),
     (
         "mismatch_started",
         {"check": "address", "announced": "192.0.2.9"},
-        "mismatch `address` began: 192.0.2.9 is still announced",
+        "mismatch address began: 192.0.2.9 is still announced",
     ),
     (
         "mismatch_started",
         {"check": "bound", "bound_on": "node-1", "holder": "node-2"},
-        "mismatch `bound` began: bound on node-1, held by node-2",
+        "mismatch bound began: bound on node-1, held by node-2",
     ),
-    ("mismatch_ended", {"check": "host"}, "mismatch `host` ended"),
+    ("mismatch_ended", {"check": "host"}, "mismatch host ended"),
     ("probe_seen", {"mac": MAC_1, "class": "foreign"}, f"{MAC_1} asked whether the address is free"),
     ("capture_lost", {"device": "eth0", "reason": "is down"}, "nothing can be heard on eth0: is down"),
     ("capture_restored", {"device": "eth0"}, "eth0 can be heard again"),
@@ -109,3 +119,17 @@ def test_an_event_without_any_field_still_reads_as_a_sentence(event) -> None:
     assert words
     assert "None" not in words
     assert "  " not in words
+
+
+@pytest.mark.parametrize(
+    ("event", "since", "words"),
+    [
+        ("vip_moved", "2026-11-23T09:59:39.000000Z", ", decided 21.0 s later"),
+        ("vip_moved", "2026-11-23T09:59:59.500000Z", ""),
+        ("vip_moved", "2026-11-23T10:00:09.000000Z", ""),
+        ("vip_moved", "yesterday", ""),
+        ("mismatch_started", "2026-11-23T09:59:39.000000Z", ""),
+    ],
+)
+def test_how_much_later_a_move_was_decided(event, since, words) -> None:
+    assert decided({"event": event, "time": "2026-11-23T10:00:00.000000Z", "since": since}) == words

@@ -71,6 +71,11 @@ class TestSpans:
     def test_nothing_heard_is_unknown_then_silent(self) -> None:
         assert told(play([]), until=30) == "unknown 0-15, silent 15-30"
 
+    def test_who_is_named_but_was_never_heard_held_nothing(self) -> None:
+        run = play(interleave(ABC, service(0, "node-a"), lease(0, "node-a")))
+        assert told(run, until=30) == "unknown 0-15, silent 15-30"
+        assert sentence(records_of(run)[-1]) == "silent: nobody announces it; node-a is named as its holder"
+
     def test_a_holder_is_held_from_its_first_frame(self) -> None:
         assert told(play(interleave(ABC, announce("A", from_=3, until=30))), until=30) == "unknown 0-3, held A 3-30"
 

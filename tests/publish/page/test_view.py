@@ -82,7 +82,7 @@ SITUATIONS = [
             "note": "the lease names node-a",
             "verdict": "CONTESTED: several announce it: 2 claimants",
             "since_words": "contested since",
-            "marks": {"wire": "", "lease": "agrees", "annotation": "", "local": ""},
+            "marks": {"wire": "", "lease": "names", "annotation": "", "local": ""},
             "title": "✗ contested 192.0.2.10 – vip-exporter",
             "summary": "192.0.2.10 is contested",
         },
@@ -254,12 +254,27 @@ def test_a_mismatch_has_its_meaning_and_since_when() -> None:
 
 def test_the_past_is_told_newest_first_and_as_a_time_line() -> None:
     card = shown(interleave(AB, announce("A", until=30), announce("B", from_=32, until=90), capture(85, False)), 90)
-    assert [event.words for event in card.events] == [
-        "nothing can be heard on eth0",
-        "moved from node-a to node-b after 2.0 s without an announcement",
-        "heard for the first time: node-a (02:00:00:00:00:41) announces it",
+    assert [(event.when.clock, event.words) for event in card.events] == [
+        ("07:14:45", "nothing can be heard on eth0"),
+        ("07:13:52", "moved from node-a to node-b after 2.0 s without an announcement, decided 5.0 s later"),
+        ("07:13:20", "heard for the first time: node-a (02:00:00:00:00:41) announces it"),
     ]
+    assert card.moved == card.events[1].when
     assert "held by node-a for 32.0 s, then moving for 5.0 s, then held by node-b for 48.0 s" in card.line.label
+
+
+def test_what_happened_before_a_move_was_decided_stands_where_it_happened() -> None:
+    """B's first frame comes before the probe, and that it has moved is known after it."""
+    inputs = interleave(AB, announce("A", until=30), announce("B", from_=32, until=60), probe("X", 34))
+    events = shown(inputs, 60).events
+    assert [event.words.split()[0] for event in events] == ["02:00:00:00:00:58", "moved", "heard"]
+    assert [event.when.clock for event in events] == ["07:13:54", "07:13:52", "07:13:20"]
+
+
+def test_while_it_is_contested_nobody_agrees_but_a_source_may_differ_from_the_stronger_one() -> None:
+    inputs = interleave(CONTEST, service(0, "node-b"))
+    marks = {source.name: source.mark for source in shown(inputs, 30).sources}
+    assert marks == {"wire": "", "lease": "names", "annotation": "differs", "local": ""}
     assert [tick.kind for tick in card.line.strip.ticks] == ["move"]
 
 
@@ -300,7 +315,7 @@ def test_the_worst_comes_first_and_is_counted() -> None:
 def test_held_but_wrong_is_not_called_well() -> None:
     inputs = interleave(AB, announced(VIP, NEW_VIP), lease(0, "node-b"))
     found = summary(inputs, watch=[VIP, NEW_VIP])
-    assert (found.words, found.tone, found.glyph) == ("All 2 VIPs are held, but 1 needs a look", "warn", "!")
+    assert (found.words, found.tone, found.glyph) == ("Both VIPs are held, but 1 needs a look", "warn", "!")
     assert [(link.words, link.href) for link in found.trouble] == [("192.0.2.10", "#vip-192-0-2-10")]
 
 

@@ -146,7 +146,7 @@ class TestVerdict:
     def test_a_mismatch(self, made) -> None:
         intent = f"vips:\n  - {{address: {VIP}, vipHost: node-2}}\n{NODES}"
         seen, _ = made(announce(ONE, 0, 60), intent=intent)
-        assert "The sources contradicted each other (`host`), and still do at the end." in verdict(seen)
+        assert "The sources contradicted each other (mismatch host), and still do at the end." in verdict(seen)
         (mismatch,) = seen.sections[0].mismatches
         assert (mismatch.check, mismatch.begin.words, mismatch.end) == ("host", "22:13:20.000", None)
 
