@@ -26,7 +26,7 @@ from exporter.publish.state_file import StateFile
 from exporter.publish.status import CaptureStatus, ExporterStatus, KubernetesStatus
 from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.openapi import document
-from exporter.publish.web.routes import Content
+from exporter.publish.web.routes import Content, Reloaded
 from exporter.publish.web.server import WebServer
 from exporter.reconciler import Reconciler
 from exporter.scheduler import Scheduler
@@ -52,7 +52,7 @@ class App:
         config: what it was told.
         intent: the intent file's content; then Kubernetes is not asked.
         door: who is let in.
-        reload: what `POST /-/reload` does: reads the configuration anew and says what is wrong with it.
+        reload: what `POST /-/reload` does.
 
     Raises:
         NoDefaultRouteError: no interface was named, and none can be chosen.
@@ -60,7 +60,7 @@ class App:
     """
 
     def __init__(
-        self, config: Config, intent: IntentFile | None, *, door: FrontDoor, reload: Callable[[], tuple[str, ...]]
+        self, config: Config, intent: IntentFile | None, *, door: FrontDoor, reload: Callable[[], Reloaded]
     ) -> None:
         self._config = config
         self._door = door
@@ -101,7 +101,7 @@ class App:
         self._web = WebServer(config.web_listen_address, door=door, content=self._content(reload))
         self._running = ExitStack()
 
-    def _content(self, reload: Callable[[], tuple[str, ...]]) -> Content:
+    def _content(self, reload: Callable[[], Reloaded]) -> Content:
         snapshot, to_wall, observer = self._reconciler.snapshot, self._clock.to_wall, self._config.observer_name
         exposition = Exposition(
             snapshot=snapshot,
@@ -252,7 +252,7 @@ class App:
             reconcile_duration=self._reconcile_duration.distribution(),
             log_suppressed={str(name): 0 for name in EventName} | log.suppressed(),
             config_reloaded=self._reloaded and not self._door.problems,
-            config_reloaded_at=self._reloaded_at,
+            config_reloaded_at=max(self._reloaded_at, self._door.read_at),
             state_file_up=None if self._state is None else self._state.up,
         )
 

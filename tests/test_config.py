@@ -11,6 +11,7 @@ from pathlib import Path
 from threading import Timer
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -523,3 +524,17 @@ def test_the_examples_in_the_reference_are_accepted(file: Path) -> None:
     for example in examples:
         file.write_text(example)
         load([f"--config.file={file}"], {})
+
+
+def test_the_reference_shows_each_setting_as_yaml() -> None:
+    """What stands in the row "File" can be put into one."""
+    for setting in SETTINGS:
+        section = reference().partition(f"## `{setting.key}`")[2]
+        shown = section.partition("| File | ")[2].partition(" |")[0].removesuffix(", or a list")
+        if setting.key == "config.file":
+            assert shown == "—"
+            continue
+        inner = yaml.safe_load(shown.strip("`"))
+        for level in setting.key.split("."):
+            inner = inner[level]
+        assert not isinstance(inner, dict)

@@ -31,7 +31,7 @@ def main(arguments: Sequence[str]) -> int:
         action="append",
         default=[],
         metavar="IP",
-        help="address to watch, repeatable (default: every address that anyone announces)",
+        help="address to watch, repeatable (default: those of the intent file, and all that anyone announces)",
     )
     parser.add_argument("--intent", metavar="FILE", help="YAML file with what Kubernetes said meanwhile")
     parser.add_argument(

@@ -17,6 +17,7 @@ from exporter.cluster.intent_file import IntentFile
 from exporter.config import ArgumentParser, Config, ConfigError, add_arguments, parse, reload
 from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.listen import ListenError
+from exporter.publish.web.routes import Reloaded
 from exporter.publish.web.web_config import WebConfigError
 from exporter.wire.capture import CaptureNotPermitted
 from exporter.wire.interface import NoDefaultRouteError
@@ -82,8 +83,7 @@ class _Reloader:
         self._given = given
         self._lock = Lock()
 
-    def __call__(self) -> tuple[str, ...]:
-        """Returns what is wrong, a line for each thing; nothing: it is in force."""
+    def __call__(self) -> Reloaded:
         with self._lock:
             try:
                 result = reload(self._config, self._given, os.environ)
@@ -92,9 +92,9 @@ class _Reloader:
                 for problem in error.problems:
                     log.error("configuration not reloaded", problem=problem)
                 self._app.refuse_reload()
-                return error.problems
+                return Reloaded(problems=error.problems)
             self._config = result.config
             if result.needs_restart:
                 log.warning("restart needed for new values", keys=result.needs_restart)
             log.info("configuration reloaded", changed=result.changed)
-            return ()
+            return Reloaded(waiting=result.needs_restart)

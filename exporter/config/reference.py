@@ -17,7 +17,7 @@ def _section(setting: Setting) -> str:
     # In YAML a colon or an asterisk cannot begin a plain value.
     example = f'"{example}"' if example.startswith((":", "*")) else example
     inner = f"{leaf}: {example}"
-    yaml = f"`{'{'.join(f'{group}: ' for group in groups)}{{{inner}}}`" if groups else f"`{inner}`"
+    yaml = f"`{''.join(f'{group}: {{' for group in groups)}{inner}{'}' * len(groups)}`"
     flag = f"`{setting.flag}`, `--no-{setting.key}`" if setting.kind.name == "boolean" else f"`{setting.flag}`"
     return "\n".join(
         [
@@ -56,7 +56,8 @@ A flag beats a variable, a variable beats the file, the file beats the default. 
 Anything unknown, given twice or malformed is an error, with a line for each that says where it stands and what is
 accepted; the exporter then does not start. `vip-exporter --config.check` checks and does nothing else.
 
-On SIGHUP the file is read anew. When it is wrong, everything stays as it was.
+On SIGHUP, and on `POST /-/reload` where `web.enable-lifecycle` permits it, the file is read anew. When it is wrong,
+everything stays as it was.
 """
 
 _TAIL = """\

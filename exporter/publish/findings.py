@@ -76,7 +76,7 @@ LEARN = {
     Requirement.LOAD_BALANCER_SERVICE: "let it read the Services, as docs/rbac.md has it",
     Requirement.DISTINCT_FROM_NODES: "let it read the Nodes, or name them in the intent file",
     Requirement.SAME_SUBNET: "run it on a node with an address of the VIP's family, and let it read the Nodes",
-    Requirement.HEARD_HERE: "let it capture, and read the Service or its Lease",
+    Requirement.HEARD_HERE: "let it capture, and read the Service or its Lease; or wait for the first announcement",
 }
 
 

@@ -167,7 +167,7 @@ class CaptureFile:
         try:
             file = Path(path).open("rb")  # noqa: SIM115 - closed by close()
         except FileNotFoundError:
-            raise CaptureFileError(f"{self.name}: there is no such file") from None
+            raise CaptureFileError(f"{self.name}: there is no such file; correct the path") from None
         except PermissionError:
             raise CaptureFileError(
                 f"{self.name}: you may not read it; tcpdump writes captures as another user"

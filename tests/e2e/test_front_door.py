@@ -108,7 +108,7 @@ def test_tls_and_a_user(running: Exporter, house: House) -> None:
 
 def test_the_page_streams_over_tls(running: Exporter, house: House) -> None:
     arguments = ("--cacert", str(house.authority.certificate), *USER, "--header", "Accept: text/event-stream")
-    code, status, body = curl(*arguments, "--max-time", "3", f"{running.url}/live")
+    code, status, body = curl(*arguments, "--max-time", "7", f"{running.url}/live")
     assert (code, status) == (28, 200), "it goes on until the client has enough"
     assert body.startswith("retry: ")
     assert body.count("\ndata: ") >= 2

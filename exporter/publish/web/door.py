@@ -6,7 +6,7 @@ import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from exporter import log
@@ -25,6 +25,8 @@ class _State:
     stamps: Mapping[Path, Stamp]
     """Of the files as they were read last, also where that was of no use."""
     problems: tuple[str, ...] = ()
+    read_at: Nanoseconds = 0
+    """When the one in force was."""
 
 
 class FrontDoor:
@@ -45,7 +47,7 @@ class FrontDoor:
         self._reading = threading.Lock()
         config = WebConfig() if path is None else read_web_config(path)
         # One object, replaced as a whole: whoever reads it from another thread sees the old one or the new one.
-        self._state = _State(config, config.stamps)
+        self._state = _State(config, config.stamps, read_at=clock())
         self._logins = Logins(lambda: self._state.config.users, clock=clock)
 
     @property
@@ -56,6 +58,11 @@ class FrontDoor:
     def problems(self) -> tuple[str, ...]:
         """Why what the files say now is not in force; empty: it is."""
         return self._state.problems
+
+    @property
+    def read_at(self) -> Nanoseconds:
+        """When what is in force was read, by the clock."""
+        return self._state.read_at
 
     def tls_context(self) -> ssl.SSLContext | None:
         """For a new connection; None: it is plain HTTP.
@@ -116,10 +123,10 @@ class FrontDoor:
             log.error("web configuration not in force", problems=list(problems))
 
     def _keep(self, problems: tuple[str, ...], stamps: Mapping[Path, Stamp]) -> None:
-        self._state = _State(self._state.config, stamps, problems)
+        self._state = replace(self._state, stamps=stamps, problems=problems)
 
     def _replace(self, config: WebConfig) -> None:
-        self._state = _State(config, config.stamps)
+        self._state = _State(config, config.stamps, read_at=self._clock())
         log.info("web configuration in force", tls=config.tls is not None, users=len(config.users.hashes))
 
 

@@ -95,9 +95,10 @@ def _bind_unix(path: Path, *, backlog: int) -> socket.socket:
     _remove_left_behind(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        # On Linux the name gets the socket's own mode: at no moment can more users reach it than shall.
+        # On Linux the name gets the socket's own mode, less the umask: at no moment can more users reach it than shall.
         os.fchmod(listening.fileno(), _SOCKET_MODE)
         listening.bind(str(path))
+        path.chmod(_SOCKET_MODE)
         listening.listen(backlog)
     except OSError:
         listening.close()

@@ -28,6 +28,16 @@ OPEN = frozenset({"/-/healthy", "/-/ready"})
 """Paths that need no password: whoever restarts pods has none."""
 
 
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """What came of reading the configuration anew."""
+
+    problems: tuple[str, ...] = ()
+    """A line for each thing wrong with it: then the old one stays in force, whole. None: the new one is."""
+    waiting: tuple[str, ...] = ()
+    """Settings whose new value waits for a restart."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
     """What is served. All are called in threads that are not the caller's, several at a time."""
@@ -47,8 +57,8 @@ class Content:
     """What `/api/v1/vips` answers, as something `json.dumps` can write; likewise the two below."""
     events: Callable[[EventsQuery], object]
     openapi: Callable[[], object]
-    reload: Callable[[], tuple[str, ...]] | None
-    """Reads the configuration anew and says what is wrong with it; None: that is not enabled."""
+    reload: Callable[[], Reloaded] | None
+    """Reads the configuration anew; None: that is not enabled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +135,11 @@ def message(before: Parts | None, after: Parts) -> dict[str, object]:
     return {"version": __version__, **difference(before, after)}
 
 
-def reload_answer(reload: Callable[[], tuple[str, ...]]) -> Answer:
+def reload_answer(reload: Callable[[], Reloaded]) -> Answer:
     """Read the configuration anew; where it is wrong, a line for each thing that is."""
-    problems = reload()
-    if not problems:
-        return text("configuration reloaded")
-    lines = "".join(f"{' '.join(problem.split())}\n" for problem in problems)
+    outcome = reload()
+    if not outcome.problems:
+        waiting = f"; for new values of {', '.join(outcome.waiting)} restart it" if outcome.waiting else ""
+        return text(f"configuration reloaded{waiting}")
+    lines = "".join(f"{' '.join(problem.split())}\n" for problem in outcome.problems)
     return Answer(f"not reloaded:\n{lines}".encode(errors="replace"), status=HTTPStatus.INTERNAL_SERVER_ERROR)

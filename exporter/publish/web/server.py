@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import resource
 import socket
 import threading
@@ -41,7 +42,19 @@ from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.failures import party
 from exporter.publish.web.listen import Listening, listen
 from exporter.publish.web.query import BadParameterError, page_query
-from exporter.publish.web.routes import LIVE, METRICS, OPEN, RELOAD, STREAM, Asked, Content, Plan, reload_answer, routes
+from exporter.publish.web.routes import (
+    LIVE,
+    METRICS,
+    OPEN,
+    RELOAD,
+    STREAM,
+    Asked,
+    Content,
+    Plan,
+    Reloaded,
+    reload_answer,
+    routes,
+)
 from exporter.publish.web.stream import CONTENT_TYPE, Streams, TooManyStreamsError
 from exporter.publish.web.turns import AT_ONCE, Turns
 
@@ -134,7 +147,7 @@ class WebServer:
         answering = {path: {"plan": plan, "turns": turns[path]} for path, plan in plans.items()}
         application = Application(
             [
-                *((path, _Answering, how) for path, how in answering.items() if path != LIVE),
+                *((re.escape(path), _Answering, how) for path, how in answering.items() if path != LIVE),
                 (LIVE, _Live, {**answering[LIVE], "streams": streams, "stopping": stopping}),
                 (RELOAD, _Reload, {"reload": self._content.reload, "turns": turns[RELOAD]}),
             ],
@@ -280,7 +293,8 @@ class _Base(RequestHandler):
             return
         if admission.retry_after is not None:
             self.set_header("Retry-After", str(admission.retry_after))
-            await self.send(text("too many wrong passwords", status=HTTPStatus.TOO_MANY_REQUESTS))
+            said = f"too many logins that fail or wait; try again in {admission.retry_after} s"
+            await self.send(text(said, status=HTTPStatus.TOO_MANY_REQUESTS))
         else:
             self.set_header("WWW-Authenticate", 'Basic realm="vip-exporter", charset="UTF-8"')
             await self.send(text("a user and a password are needed", status=HTTPStatus.UNAUTHORIZED))
@@ -386,7 +400,8 @@ class _Live(_Answering):
                 self.set_header("Vary", VARY)
                 door: FrontDoor = self.settings["door"]
                 let_in = door.in_force()
-                with contextlib.suppress(StreamClosedError):  # the page has been closed
+                # The page has been closed; or it could not be made in time, and the browser asks again.
+                with contextlib.suppress(StreamClosedError, TimeoutError):
                     async for event in self._streams.messages(query, self._stopping):
                         self.write(event)
                         await self.accepted(self.flush())
@@ -403,7 +418,7 @@ class _Live(_Answering):
 class _Reload(_Base):
     METHODS = "POST"
 
-    def initialize(self, reload: Callable[[], tuple[str, ...]] | None, turns: Turns[Answer]) -> None:
+    def initialize(self, reload: Callable[[], Reloaded] | None, turns: Turns[Answer]) -> None:
         self._reload = reload
         self._turns = turns
 

@@ -22,7 +22,7 @@ def hash_trouble(text: str) -> str:
     """What is wrong with a bcrypt hash, and the remedy; empty: nothing. Never says any of the hash itself."""
     match = _HASH.fullmatch(text)
     if not match:
-        return "not a bcrypt hash ($2a$, $2b$ or $2y$, 60 characters); make one with `htpasswd -nBC 10 NAME`"
+        return "not a bcrypt hash, which has 60 characters; make one with `htpasswd -nBC 10 NAME`"
     if not LEAST_COST <= int(match[1]) <= MOST_COST:
         return f"the hash's cost is not within {LEAST_COST} and {MOST_COST}; make one of cost 10"
     if not _ENDS.fullmatch(text):

@@ -12,7 +12,7 @@ from exporter.config import parse_listen_address
 from exporter.publish.page.parts import Parts
 from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.query import EventsQuery, PageQuery, VipsQuery
-from exporter.publish.web.routes import Content
+from exporter.publish.web.routes import Content, Reloaded
 from exporter.publish.web.server import WebServer
 
 LONG = b"vip_moves_total 1\n" * 200
@@ -28,7 +28,7 @@ class App:
         self.ready: Callable[[], tuple[bool, str]] = lambda: (True, "ready")
         self.page: Callable[[PageQuery], str] = lambda query: PAGE
         self.parts: Callable[[PageQuery], Parts] = lambda query: Parts(0, {"vip-1": '<p id="vip-1">held</p>'})
-        self.reload: Callable[[], tuple[str, ...]] | None = None
+        self.reload: Callable[[], Reloaded] | None = None
         self.asked: list[VipsQuery | EventsQuery] = []
 
     def vips(self, query: VipsQuery) -> object:

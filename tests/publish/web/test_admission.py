@@ -10,6 +10,7 @@ from pathlib import Path
 import bcrypt
 import pytest
 
+from exporter.publish.web.routes import Reloaded
 from exporter.publish.web.server import WebServer
 from tests.publish.web.kit import App, ask, dial, read_all
 
@@ -33,7 +34,7 @@ def door(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def guarded(app: App, door: Path) -> Iterator[WebServer]:
-    app.reload = lambda: ()
+    app.reload = Reloaded
     server = app.server(door=door)
     server.start()
     yield server
@@ -131,16 +132,24 @@ def test_reloading_must_be_enabled(server: WebServer) -> None:
 
 
 def test_what_is_wrong_with_the_configuration_is_told(app: App) -> None:
-    app.reload = lambda: ("a.yaml:1: log.level: bad\r\nvalue", "b.yaml:2: \ud800")
+    app.reload = lambda: Reloaded(problems=("a.yaml:1: log.level: bad\r\nvalue", "b.yaml:2: \ud800"))
     server = started(app)
     response, body = ask(server, "/-/reload", method="POST", body=b"ignored")
     assert (response.status, body) == (500, b"not reloaded:\na.yaml:1: log.level: bad value\nb.yaml:2: ?\n")
     server.stop()
 
 
+def test_what_waits_for_a_restart_is_told(app: App) -> None:
+    app.reload = lambda: Reloaded(waiting=("observer.name", "vip.period"))
+    server = started(app)
+    _, body = ask(server, "/-/reload", method="POST")
+    assert body == b"configuration reloaded; for new values of observer.name, vip.period restart it\n"
+    server.stop()
+
+
 def test_no_web_page_reloads(app: App) -> None:
     reloaded: list[int] = []
-    app.reload = lambda: reloaded.append(1) or ()
+    app.reload = lambda: reloaded.append(1) or Reloaded()
     server = started(app)
     for origin in ("https://evil.example", "null", f"http://127.0.0.1:{server.port}"):
         assert ask(server, "/-/reload", method="POST", headers={"Origin": origin})[0].status == 403

@@ -39,6 +39,7 @@ CHUNKED = b"POST /-/reload HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n
         ("/api/v1/vips", 200, "application/json; charset=utf-8", b'{"vips": ["192.0.2.10"]}\n'),
         ("/api/v1/events", 200, "application/json; charset=utf-8", b'[{"event": "vip_moved"}]\n'),
         ("/nothing", 404, "text/plain; charset=utf-8", b"404 Not Found\n"),
+        ("/api/v1/openapiXjson", 404, "text/plain; charset=utf-8", b"404 Not Found\n"),
         ("/metrics/", 404, "text/plain; charset=utf-8", b"404 Not Found\n"),
         ("/%2e%2e/etc/passwd", 404, "text/plain; charset=utf-8", b"404 Not Found\n"),
     ],

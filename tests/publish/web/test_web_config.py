@@ -194,6 +194,11 @@ def test_the_example_of_the_documentation_can_be_used(file: Path, tmp_path: Path
         (f'basic_auth_users:\n  "a\\tb": {HASH}\n', 2, "a colon or a control character"),
         (f'basic_auth_users:\n  "\\ud800": {HASH}\n', 2, "a colon or a control character"),
         ("basic_auth_users:\n  a: [b]\n", 2, "basic_auth_users.a: a list; write a bcrypt hash"),
+        (
+            "basic_auth_users:\n  a: secret\n",
+            2,
+            "basic_auth_users.a: not a bcrypt hash, which has 60 characters; make one with `htpasswd -nBC 10 NAME`",
+        ),
         ("basic_auth_users:\n  a:\n", 2, "basic_auth_users.a: not a bcrypt hash"),
     ],
 )
