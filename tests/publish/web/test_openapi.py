@@ -27,7 +27,7 @@ from exporter.publish.web import query
 from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.openapi import document
 from exporter.publish.web.query import EventsQuery, VipsQuery
-from exporter.publish.web.routes import LIVE, OPEN, RELOAD, Content, routes
+from exporter.publish.web.routes import LIVE, OPEN, RELOAD, Content, Reloaded, routes
 from exporter.publish.web.server import WebServer
 from exporter.vip.model import ANNOUNCEMENTS, Check, ClaimantClass, EventName, Mode, Requirement, Source, State
 from tests.publish.everything import SNAPSHOT, from_wall, history, to_wall
@@ -69,7 +69,7 @@ def content(**other: Any) -> Content:
         "vips": vips,
         "events": events,
         "openapi": document,
-        "reload": lambda: (),
+        "reload": Reloaded,
     }
     return Content(**real | other)
 
@@ -114,7 +114,7 @@ def test_the_server_behaves_as_the_document_says(case: schemathesis.Case, url: s
     [
         ("/-/healthy", "GET", {"healthy": lambda: (False, "stuck")}, HTTPStatus.SERVICE_UNAVAILABLE),
         ("/-/ready", "GET", {"ready": lambda: (False, "not yet")}, HTTPStatus.SERVICE_UNAVAILABLE),
-        ("/-/reload", "POST", {"reload": lambda: ("a: wrong", "b: wrong")}, HTTPStatus.INTERNAL_SERVER_ERROR),
+        ("/-/reload", "POST", {"reload": lambda: Reloaded(problems=("a: wrong", "b: wrong"))}, HTTPStatus.INTERNAL_SERVER_ERROR),
         ("/-/reload", "POST", {"reload": None}, HTTPStatus.FORBIDDEN),
         ("/api/v1/vips", "GET", {"vips": lambda asked: 1 / 0}, HTTPStatus.INTERNAL_SERVER_ERROR),
     ],
