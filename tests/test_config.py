@@ -277,6 +277,7 @@ BAD_VALUES = [
     ("web.listen-address", "10150", "write :10150"),
     ("web.listen-address", "::1:80", "brackets"),
     ("web.listen-address", "unix:vip.sock", "absolute path"),
+    ("web.listen-address", "http://127.0.0.1:10150", "no URL"),
     ("web.listen-address", "unix:/run/", "absolute path"),
     ("web.listen-address", "[1.2.3.4]:80", "accepted: host:port"),
     ("web.listen-address", "host:http", "0 to 65535"),

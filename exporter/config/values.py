@@ -84,6 +84,8 @@ def parse_listen_address(text: str) -> Address:
     """Read `host:port`, `[IPv6]:port`, `:port` or `unix:/path`."""
     if text.startswith("unix:"):
         return _unix_address(text.removeprefix("unix:"))
+    if "://" in text:
+        raise ValueError("it is an address and no URL; write it without what stands before the host")
     host, colon, port = text.rpartition(":")
     if not colon:
         raise ValueError(f"it has no colon; for a port alone write :{text}" if text.isdecimal() else "it has no port")

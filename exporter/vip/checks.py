@@ -135,8 +135,10 @@ def requirements(
         met[Requirement.SAME_SUBNET] = in_node_subnet
     if load_balancer is not None:
         met[Requirement.LOAD_BALANCER_SERVICE] = load_balancer
-    if (facts.wire_node or facts.believed) and facts.intent_fresh and facts.state is not State.UNKNOWN:
-        met[Requirement.HEARD_HERE] = facts.state is not State.SILENT
+    if facts.state not in (State.UNKNOWN, State.SILENT):
+        met[Requirement.HEARD_HERE] = True
+    elif facts.state is State.SILENT and facts.believed and facts.intent_fresh:
+        met[Requirement.HEARD_HERE] = False
     return met
 
 

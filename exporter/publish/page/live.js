@@ -129,6 +129,9 @@ function arrange(container, ids, fresh) {
   }
 }
 
+// By id, also of what is gone: an exporter that has just started does not know its VIPs yet.
+const lastSaid = new Map([...document.querySelectorAll("[data-says]")].map(({ id, dataset }) => [id, dataset.says]));
+
 function take(message) {
   if (message.version !== root.dataset.version && performance.now() > RELOAD_AT_MOST_EVERY) {
     location.reload(); // the page's own style and script may have changed with it
@@ -143,8 +146,12 @@ function take(message) {
   for (const [id, html] of Object.entries(message.elements)) {
     const old = byId(id);
     const element = parse(html);
+    const { says } = element.dataset;
+    if (says) {
+      if (lastSaid.has(id) && lastSaid.get(id) !== says) said.push(says);
+      lastSaid.set(id, says);
+    }
     if (old && old.nodeName === element.nodeName) {
-      if (element.dataset.says !== old.dataset.says) said.push(element.dataset.says);
       morph(old, element);
       filter.texts.delete(old);
     } else {

@@ -220,24 +220,27 @@ class _Server(HTTPServer):
             await asyncio.sleep(0.01)
 
 
-class _FewLines(IOStream):
-    """Refuses a head with too many lines before each of them is looked at."""
+class _Heads(IOStream):
+    """Refuses a head that is none, or has too many lines, before anything else of it is looked at."""
 
     def read_until_regex(self, regex: bytes, max_bytes: int | None = None) -> Awaitable[bytes]:
-        return asyncio.ensure_future(self._few(super().read_until_regex(regex, max_bytes)))
+        # A method begins with a letter. Who speaks TLS here, by mistake, should not wait for an answer.
+        return asyncio.ensure_future(self._read(super().read_until_regex(rb"^[^A-Za-z\r\n]|" + regex, max_bytes)))
 
-    async def _few(self, read: Awaitable[bytes]) -> bytes:
-        head = await read
+    async def _read(self, reading: Awaitable[bytes]) -> bytes:
+        head = await reading
+        if len(head) == 1:
+            raise HTTPInputError("no HTTP")
         if head.count(b"\n") > MOST_HEADER_LINES:
             raise HTTPInputError("too many header lines")
         return head
 
 
-class _Plain(_FewLines, IOStream):
+class _Plain(_Heads, IOStream):
     pass
 
 
-class _Secured(_FewLines, SSLIOStream):
+class _Secured(_Heads, SSLIOStream):
     pass
 
 
@@ -297,7 +300,9 @@ class _Base(RequestHandler):
             await self.send(text(said, status=HTTPStatus.TOO_MANY_REQUESTS))
         else:
             self.set_header("WWW-Authenticate", 'Basic realm="vip-exporter", charset="UTF-8"')
-            await self.send(text("a user and a password are needed", status=HTTPStatus.UNAUTHORIZED))
+            given = "Authorization" in self.request.headers
+            said = "wrong user or password" if given else "a user and a password are needed"
+            await self.send(text(said, status=HTTPStatus.UNAUTHORIZED))
         raise Finish
 
     @property

@@ -66,7 +66,8 @@ def test_nothing_is_told_without_a_password(guarded: WebServer, method: str, pat
         response, body = ask(guarded, path, method=method, headers=headers)
         assert response.status == 401
         assert response.headers["WWW-Authenticate"] == 'Basic realm="vip-exporter", charset="UTF-8"'
-        assert body == (b"" if method == "HEAD" else b"a user and a password are needed\n")
+        said = b"wrong user or password\n" if "Authorization" in headers else b"a user and a password are needed\n"
+        assert body == (b"" if method == "HEAD" else said)
 
 
 def test_probes_need_none(guarded: WebServer) -> None:

@@ -114,7 +114,7 @@ def test_the_server_behaves_as_the_document_says(case: schemathesis.Case, url: s
     [
         ("/-/healthy", "GET", {"healthy": lambda: (False, "stuck")}, HTTPStatus.SERVICE_UNAVAILABLE),
         ("/-/ready", "GET", {"ready": lambda: (False, "not yet")}, HTTPStatus.SERVICE_UNAVAILABLE),
-        ("/-/reload", "POST", {"reload": lambda: Reloaded(problems=("a: wrong", "b: wrong"))}, HTTPStatus.INTERNAL_SERVER_ERROR),
+        ("/-/reload", "POST", {"reload": lambda: Reloaded(("a: wrong", "b: wrong"))}, HTTPStatus.INTERNAL_SERVER_ERROR),
         ("/-/reload", "POST", {"reload": None}, HTTPStatus.FORBIDDEN),
         ("/api/v1/vips", "GET", {"vips": lambda asked: 1 / 0}, HTTPStatus.INTERNAL_SERVER_ERROR),
     ],

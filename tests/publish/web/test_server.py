@@ -263,6 +263,19 @@ def test_what_is_long_to_read_is_refused_unread(
     assert not received
 
 
+@pytest.mark.parametrize("data", [b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", b"\0", b"{", b" GET / HTTP/1.1\r\n"])
+def test_who_does_not_speak_http_is_told_at_once(server: WebServer, data: bytes) -> None:
+    """TLS, above all: a client that was told https would wait for as long as it likes."""
+    began = time.monotonic()
+    assert read_all(dial(server, data)).startswith(b"HTTP/1.1 400")
+    assert time.monotonic() - began < 2
+
+
+def test_empty_lines_before_a_request_are_none_of_it(server: WebServer) -> None:
+    """RFC 9112, section 2.2."""
+    assert read_all(dial(server, b"\r\nGET /-/ready HTTP/1.1\r\nHost: x\r\n\r\n")).endswith(b"ready\n")
+
+
 def test_a_hundred_header_lines_are_enough_for_anybody(server: WebServer) -> None:
     assert ask(server, "/-/ready", headers={f"X-{number}": "x" for number in range(90)})[0].status == 200
 
