@@ -16,6 +16,7 @@ WIDE, PHONE, SMALLEST = 1280, 375, 320
 HEIGHT = 900
 VIEWS = ((WIDE, "light"), (WIDE, "dark"), (PHONE, "light"), (PHONE, "dark"))
 DIFFERENT = (VIEWS[0], VIEWS[-1])
+SMALL_AND_DARK = VIEWS[-1:]
 
 _AXE = Axe()
 _PAGE = """<!doctype html>
@@ -41,28 +42,46 @@ class Album:
         self._situations: list[str] = []
 
     def examine(
-        self, page: Page, situation: str, *, briefly: bool = False, whole: bool = True, with_axe: bool = True
+        self,
+        page: Page,
+        situation: str,
+        *,
+        views: tuple[tuple[int, str], ...] = VIEWS,
+        judged: tuple[tuple[int, str], ...] = DIFFERENT,
+        whole: bool = True,
     ) -> None:
         """Take pictures, and assert that axe finds nothing and that the page is nowhere wider than the screen.
 
         Args:
-            briefly: in two views only, which differ in size and colour.
+            views: in which to take pictures.
+            judged: by axe, of these; each takes a second, and with a thousand rows half a minute.
             whole: the pictures show all of the page, not only what fits the window.
-            with_axe: it takes half a minute for a thousand rows.
         """
         self._situations.append(situation)
-        for width, colour in DIFFERENT if briefly else VIEWS:
-            page.set_viewport_size({"width": width, "height": HEIGHT})
-            page.emulate_media(color_scheme=colour)
-            name = f"{len(self._situations):02}-{re.sub('[^A-Za-z0-9]+', '-', situation)}-{width}-{colour}.png"
-            page.screenshot(path=REPORT / name, full_page=whole)
+        for width, colour in views:
+            name = self._picture(page, width, colour, whole=whole)
             assert overflowing(page) == [], f"{name} does not fit"
-            if with_axe and (width, colour) in DIFFERENT:  # each takes a second
+            if (width, colour) in judged:
                 faults = axe(page)
                 assert not faults.violations_count, f"{name}: {faults.generate_report()}"
         assert fits_smallest(page), f"{situation} does not fit a width of {SMALLEST}: {overflowing(page)}"
         page.set_viewport_size({"width": WIDE, "height": HEIGHT})
         page.emulate_media(color_scheme="light")
+
+    def photograph(self, page: Page, situation: str) -> None:
+        """Take pictures only: without scripts, axe cannot judge."""
+        self._situations.append(situation)
+        for width, colour in DIFFERENT:
+            self._picture(page, width, colour)
+
+    def _picture(self, page: Page, width: int, colour: str, *, whole: bool = True) -> str:
+        """Of the last situation; its name."""
+        situation = re.sub("[^A-Za-z0-9]+", "-", self._situations[-1])
+        name = f"{len(self._situations):02}-{situation}-{width}-{colour}.png"
+        page.set_viewport_size({"width": width, "height": HEIGHT})
+        page.emulate_media(color_scheme=colour)
+        page.screenshot(path=REPORT / name, full_page=whole)
+        return name
 
     def write(self) -> None:
         """The page with all of them."""

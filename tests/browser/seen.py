@@ -37,6 +37,11 @@ def summary(page: Page) -> Locator:
     return page.get_by_role("heading", level=1)
 
 
+def icon(page: Page) -> str | None:
+    """The picture in the row of tabs."""
+    return page.locator("#icon").get_attribute("href")
+
+
 def stale(page: Page) -> Locator:
     """The banner that says the data is old."""
     return page.get_by_role("alert")

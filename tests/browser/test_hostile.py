@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.browser import seen
 from tests.browser.chromium import Tabs
-from tests.browser.examined import Album, fits_smallest, overflowing
+from tests.browser.examined import DIFFERENT, SMALL_AND_DARK, Album, fits_smallest, overflowing
 from tests.browser.seen import SOON
 from tests.browser.stage import Stage
 
@@ -28,7 +28,7 @@ def test_annotation_and_lease(scene: Stage, tabs: Tabs, album: Album) -> None:
     expect(seen.source(page, "annotation").locator(".node")).to_have_text(IMAGE, timeout=SOON)
     expect(seen.source(page, "lease").locator(".node")).to_have_text(SCRIPT, timeout=SOON)
     assert page.locator("main img, main script, main b, main [onerror]").count() == 0
-    album.examine(page, "hostile", briefly=True)
+    album.examine(page, "hostile", views=DIFFERENT, judged=SMALL_AND_DARK)
 
     scene.lab.nodes[holder].take_over()
     cluster.annotate("M" * 5000)

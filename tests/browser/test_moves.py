@@ -12,7 +12,7 @@ from exporter.lab.network import inside, mac_of
 from exporter.lab.program import PORT
 from tests.browser import seen
 from tests.browser.chromium import Tabs, with_streams_kept_back, without_streams
-from tests.browser.examined import Album
+from tests.browser.examined import DIFFERENT, SMALL_AND_DARK, VIEWS, Album
 from tests.browser.seen import SOON
 from tests.browser.stage import Stage
 from tests.e2e.conftest import GRACE
@@ -33,19 +33,20 @@ def use_up_streams(scene: Stage, parts: ExitStack) -> None:
 
 
 def test_a_move(scene: Stage, tabs: Tabs, album: Album) -> None:
-    """Every page shows it without being loaded anew, however it hears of it; a screen reader says it once."""
+    """Every page shows it without being loaded anew, however it hears of it; a screen reader says nothing else."""
     holder, other = scene.settled()
     with ExitStack() as parts:
         use_up_streams(scene, parts)
         streaming = tabs.open(scene.url)
         refused = tabs.open(scene.url, before=[without_streams], may_fail=True)
         crowded = tabs.open(scene.loopback_url, may_fail=True)
+        kept_back = tabs.open(scene.url, before=[with_streams_kept_back])
         scriptless = tabs.open(scene.url, java_script_enabled=False)
-        for tab in (streaming, refused, crowded, scriptless):
+        for tab in (streaming, refused, crowded, kept_back, scriptless):
             expect(seen.state(tab.page)).to_have_text("✓ held")
             expect(seen.holder(tab.page)).to_have_text(holder)
             expect(seen.summary(tab.page)).to_contain_text(f"{VIP} is held by {holder}")
-        for tab in (streaming, refused, crowded):
+        for tab in (streaming, refused, crowded, kept_back):
             expect(tab.page.locator("#live")).to_have_text("live")
             seen.mark(tab.page)
         expect(scriptless.page.locator("#live")).to_have_text("as of")
@@ -58,11 +59,12 @@ def test_a_move(scene: Stage, tabs: Tabs, album: Album) -> None:
         expect(streaming.page).to_have_title(f"✓ {other} holds {VIP} – vip-exporter", timeout=SOON)
         line = streaming.page.locator("article .strip")
         expect(line).to_have_attribute("aria-label", re.compile(f"held by {other} for [0-9.]+ s$"), timeout=SOON)
-        album.examine(streaming.page, "held")
-        for tab in (refused, crowded, scriptless):  # which asks every 5 s
+        album.examine(streaming.page, "held", judged=VIEWS)
+        for tab in (refused, crowded, kept_back, scriptless):  # which asks every 5 s
             expect(seen.holder(tab.page)).to_have_text(other, timeout=SOON + 5_000)
+        album.photograph(scriptless.page, "without scripts")
         # They poll for as long as that, and what has been said is not said again.
-        for tab in (streaming, refused, crowded):
+        for tab in (streaming, refused, crowded, kept_back):
             said = tab.said()
             assert said[-1] == ["status", f"{VIP} is held by {other}"]
             assert said[:-1] in ([], [["status", f"{VIP} is moving"]])
@@ -72,17 +74,8 @@ def test_a_move(scene: Stage, tabs: Tabs, album: Album) -> None:
         assert streaming.of_live("application/json") == []
         for tab in (refused, crowded):
             assert len(tab.of_live("application/json")) >= 2
-
-
-def test_streams_that_are_kept_back(scene: Stage, tabs: Tabs) -> None:
-    """The page polls instead, and never cries out meanwhile that the exporter does not answer."""
-    tab = tabs.open(scene.url, before=[with_streams_kept_back])
-    page = tab.page
-    with page.expect_response(lambda answer: "json" in answer.headers["content-type"], timeout=10_000):
-        pass
-    expect(page.locator("#live")).to_have_text("live")
-    expect(seen.stale(page)).to_be_hidden()
-    assert tab.said() == []
+        assert kept_back.of_live("application/json")
+        expect(kept_back.page.locator("#live")).to_have_text("live")
 
 
 def test_a_split_brain(scene: Stage, tabs: Tabs, album: Album) -> None:
@@ -99,7 +92,7 @@ def test_a_split_brain(scene: Stage, tabs: Tabs, album: Album) -> None:
 
     nodes[other].split_brain()
     expect(seen.state(page)).to_have_text("→ moving", timeout=SOON)
-    album.examine(page, "moving", briefly=True)
+    album.examine(page, "moving", views=DIFFERENT, judged=SMALL_AND_DARK)
     expect(seen.state(page)).to_have_text("✗ contested", timeout=GRACE * 1000 + SOON)
     expect(seen.summary(page)).to_contain_text(f"{VIP} is contested")
     expect(page.locator("#summary")).to_have_class("bad")
@@ -114,7 +107,7 @@ def test_a_split_brain(scene: Stage, tabs: Tabs, album: Album) -> None:
     assert tab.said() == [["status", f"{VIP} is moving"], ["status", f"{VIP} is contested"]]
 
     nodes[other].release()
-    album.examine(page, "contested")  # as it still is for the grace time
+    album.examine(page, "contested", judged=VIEWS)  # as it still is for the grace time
     expect(seen.state(page)).to_have_text("✓ held", timeout=GRACE * 1000 + SOON)
     expect(seen.holder(page)).to_have_text(holder)
     expect(seen.claimants(page)).to_have_count(1)
@@ -143,7 +136,7 @@ def test_sources_that_differ(scene: Stage, tabs: Tabs, album: Album) -> None:
     expect(seen.summary(page)).to_contain_text("but the sources disagree")
     expect(page).to_have_title(f"! {VIP} needs a look – vip-exporter")
     expect(page.locator(".mismatches li").first).to_contain_text("mismatch", timeout=SETTLE * 1000 + SOON)
-    album.examine(page, "disagreement", briefly=True)
+    album.examine(page, "disagreement", views=DIFFERENT, judged=SMALL_AND_DARK)
 
     scene.lab.cluster.annotate(holder)
     expect(seen.source(page, "annotation")).to_contain_text("= agrees", timeout=SOON)

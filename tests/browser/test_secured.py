@@ -6,7 +6,7 @@ from playwright.sync_api import expect
 
 from tests.browser import seen
 from tests.browser.chromium import Tabs, without_streams
-from tests.browser.examined import Album
+from tests.browser.examined import DIFFERENT, SMALL_AND_DARK, Album
 from tests.browser.stage import HOSTILE_OBSERVER, PASSWORD, SECURED, Stage
 
 
@@ -24,8 +24,10 @@ def test_tls_and_a_password_that_is_changed(scene: Stage, tabs: Tabs, album: Alb
         expect(seen.stale(tab.page)).to_be_hidden()
     assert streaming.of_live("application/json") == []
     assert polling.of_live("application/json")
+    streaming.page.close()
 
     secured.set_password("another")
     expect(seen.stale(polling.page)).to_contain_text("Your login has expired", timeout=2 * seen.SOON)
-    album.examine(polling.page, "login expired", briefly=True)
+    expect(polling.page).to_have_title("⚠ login expired – vip-exporter")
+    album.examine(polling.page, "login expired", views=DIFFERENT, judged=SMALL_AND_DARK)
     assert [role for role, _ in polling.said()] == ["alert"]

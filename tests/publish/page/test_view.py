@@ -261,11 +261,13 @@ def test_the_past_is_told_newest_first_and_as_a_time_line() -> None:
     ]
     assert card.moved == card.events[1].when
     assert "held by node-a for 32.0 s, then moving for 5.0 s, then held by node-b for 48.0 s" in card.line.label
+    assert [tick.kind for tick in card.line.strip.ticks] == ["move"]
 
 
 def test_what_happened_before_a_move_was_decided_stands_where_it_happened() -> None:
     """B's first frame comes before the probe, and that it has moved is known after it."""
-    inputs = interleave(AB, announce("A", until=30), announce("B", from_=32, until=60), probe("X", 34))
+    probe = Sighting(seconds(34), VIP, Kind.PROBE, mac_of("X"))
+    inputs = interleave(AB, announce("A", until=30), announce("B", from_=32, until=60), [probe])
     events = shown(inputs, 60).events
     assert [event.words.split()[0] for event in events] == ["02:00:00:00:00:58", "moved", "heard"]
     assert [event.when.clock for event in events] == ["07:13:54", "07:13:52", "07:13:20"]
@@ -275,7 +277,6 @@ def test_while_it_is_contested_nobody_agrees_but_a_source_may_differ_from_the_st
     inputs = interleave(CONTEST, service(0, "node-b"))
     marks = {source.name: source.mark for source in shown(inputs, 30).sources}
     assert marks == {"wire": "", "lease": "names", "annotation": "differs", "local": ""}
-    assert [tick.kind for tick in card.line.strip.ticks] == ["move"]
 
 
 # --- the summary and many VIPs ----------------------------------------------------------------------------------------

@@ -176,6 +176,15 @@ class TestVerdict:
         found = [event.when.words for event in seen.sections[0].first_events]
         assert (found[0], found[-1]) == ("2023-11-14 22:13:20.000", "2023-11-15 00:13:20.000")
 
+    def test_a_move_stands_where_it_happened_and_says_how_much_later_it_was_decided(self, made) -> None:
+        """A stranger asks for the address between a move's first frame and its decision."""
+        probe = at(62, craft.probe(VIP, STRANGER))
+        seen, _ = made([*announce(ONE, 0, 60), *announce(TWO, 61, 90), probe])
+        events = seen.sections[0].first_events
+        assert [event.words.split()[0] for event in events] == ["heard", "moved", "de:ad:be:ef:00:66"]
+        assert events[1].when.after == "+61.000 s"
+        assert events[1].words.endswith(", decided 3.0 s later")
+
     def test_claimants_with_what_they_are(self, made) -> None:
         seen, _ = made(announce(ONE, 0, 60) + announce(STRANGER, 20, 60))
         rows = [(one.lane.mac, one.lane.node, one.lane.whose, one.announcements) for one in seen.sections[0].claimants]
