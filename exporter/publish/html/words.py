@@ -9,7 +9,7 @@ from enum import IntEnum, StrEnum
 
 from exporter.publish.findings import CHECKED, Status, requirement
 from exporter.publish.records import ToWall, rfc3339
-from exporter.vip.agreement import Answer, answer
+from exporter.vip.agreement import Answer, answer, wire_class
 from exporter.vip.model import Check, ClaimantClass, IPAddress, Nanoseconds, Requirement, State
 from exporter.vip.snapshot import VipSnapshot
 
@@ -104,8 +104,11 @@ def lacking(vip: VipSnapshot) -> tuple[str, ...]:
     """What it requires and is not so, in words."""
     failed = [one for one in CHECKED if vip.requirements.get(one) is False]
     reasons = tuple(requirement(vip, one).reason for one in failed)
-    expired = vip.lease is not None and not vip.lease.fresh
-    return (*reasons, "the Lease has expired") if expired else reasons
+    if vip.lease is not None and not vip.lease.fresh:
+        reasons = (*reasons, "the Lease has expired")
+    if wire_class(vip) is ClaimantClass.FOREIGN:
+        reasons = (*reasons, "it is announced from a MAC that is no node's")
+    return reasons
 
 
 def says(vip: VipSnapshot) -> str:

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from exporter.publish.html.words import GLYPHS, Severity, Tone, element_id, says, severity
+from exporter.publish.html.words import GLYPHS, Severity, Tone, element_id, lacking, says, severity
 from exporter.publish.page import health as own
 from exporter.publish.page.card import Card, Unwatched, card, unwatched
 from exporter.publish.page.health import Health
@@ -169,7 +169,8 @@ def _but(vip: VipSnapshot, severities: Mapping[IPAddress, Severity]) -> str:
         case Severity.MISMATCH:
             return ", with a mismatch"
         case Severity.LACKING:
-            return ", but lacks something that it requires"
+            reasons = lacking(vip)
+            return f", but {reasons[0]}" if len(reasons) == 1 else ", but lacks several things that it requires"
     return ""
 
 

@@ -54,7 +54,7 @@ def _moves(moves: Sequence[Record], clock: Clock) -> Iterator[str]:
             f"from {briefly(move, 'from', 'from_mac')} to {briefly(move, 'to', 'to_mac')} at {_began(move, clock)}"
             for move in (moves[0], moves[-1])
         )
-        yield f"It moved {_often(len(moves))}: first {first}, last {last}."
+        yield f"It moved {often(len(moves))}: first {first}, last {last}."
         gaps = [gap for move in moves if (gap := number(move, "handover_seconds"))]
         if gaps:
             yield f"The longest time without an announcement was {length(round(max(gaps) * SECOND))}."
@@ -74,7 +74,7 @@ def _contests(contests: Sequence[Record], spans: Sequence[Span], clock: Clock) -
         if len(contests) == 1:
             yield f"It was contested for {total} from {_began(first, clock)}: {by}."
         else:
-            yield f"It was contested {_often(len(contests))}, for {total} in all. At {_began(first, clock)}, {by}."
+            yield f"It was contested {often(len(contests))}, for {total} in all. At {_began(first, clock)}, {by}."
 
 
 def _silences(spans: Sequence[Span], clock: Clock) -> Iterator[str]:
@@ -84,7 +84,7 @@ def _silences(spans: Sequence[Span], clock: Clock) -> Iterator[str]:
         if len(silences) == 1:
             yield f"It was silent for {total} from {since}."
         else:
-            yield f"It was silent {_often(len(silences))}, for {total} in all, first from {since}."
+            yield f"It was silent {often(len(silences))}, for {total} in all, first from {since}."
 
 
 def _asides(vip: VipSnapshot, found: dict[EventName | None, list[Record]]) -> Iterator[str]:
@@ -96,7 +96,7 @@ def _asides(vip: VipSnapshot, found: dict[EventName | None, list[Record]]) -> It
         by = f" by {listed(whose)}" if len(whose) <= 3 else ""
         yield f"{_times(withdrawn, 'claim')}{by} beside the holder came to nothing."
     if changes:
-        yield f"The holder went over to another MAC {_often(changes)}."
+        yield f"The holder went over to another MAC {often(changes)}."
     if vip.claimants_overflow:
         yield f"More claimed it than are told apart: {_times(vip.claimants_overflow, 'claim')} had no room."
     checks = tuple(dict.fromkeys(text(one, "check") for one in found.get(EventName.MISMATCH_STARTED, ())))
@@ -138,5 +138,5 @@ def _times(count: int, what: str) -> str:
     return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
-def _often(count: int) -> str:
+def often(count: int) -> str:
     return {1: "once", 2: "twice"}.get(count, f"{count:,} times")

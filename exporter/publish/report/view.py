@@ -18,13 +18,15 @@ from exporter.publish.length import length
 from exporter.publish.records import Record, event_record, rfc3339
 from exporter.publish.replayed import Replay
 from exporter.publish.report.picture import Lane, Picture, picture
-from exporter.publish.report.verdict import verdict
+from exporter.publish.report.verdict import often, verdict
 from exporter.vip.announcers import Announced, Announcer
 from exporter.vip.model import SECOND, Check, EventName, IPAddress, Nanoseconds, State
 from exporter.vip.snapshot import VipSnapshot
 
 MOST_SECTIONS = 50
 """VIPs shown in full."""
+MOST_MISMATCHES = 100
+"""Of one VIP: the last."""
 MOST_EVENTS = 400
 """Of one VIP: half of them the first, half the last."""
 
@@ -142,6 +144,9 @@ class Section:
     others: str
     """Announcements of further MACs; empty: none."""
     mismatches: tuple[MismatchRow, ...]
+    """The last ones."""
+    earlier_mismatches: str
+    """How many more there were before; empty: none."""
     first_events: tuple[EventRow, ...]
     left_out: str
     """How many events come between these and the last; empty: none."""
@@ -162,6 +167,8 @@ class Report:
     """All VIPs, those with the most trouble first."""
     sections: tuple[Section, ...]
     gone: tuple[tuple[str, EventRow], ...]
+    gone_left_out: str
+    """How many more there were; empty: none."""
     """Events of addresses that were given up before the end, each with its address."""
     ignored: tuple[tuple[str, str, str], ...]
     """Reason, number of frames, meaning."""
@@ -181,7 +188,8 @@ def reported(replay: Replay, origin: Origin) -> Report:
         warnings=replay.warnings,
         briefs=briefs,
         sections=tuple(made.section(*both) for both in zip(made.worst_first[:MOST_SECTIONS], briefs, strict=False)),
-        gone=made.gone(),
+        gone=made.gone()[:MOST_EVENTS],
+        gone_left_out=_more(len(made.gone()) - MOST_EVENTS),
         ignored=tuple((name, f"{count:,}", IGNORED.get(name, "")) for name, count in replay.ignored.items()),
         advice="Name an address with --vip to look for other traffic about it." if replay.packets else "",
     )
@@ -215,7 +223,7 @@ class _Reading:
         moved, contested = sum(bool(vip.moves) for vip in vips), sum(bool(vip.contests) for vip in vips)
         silent = sum(self._total(vip, State.SILENT) > 0 for vip in vips)
         if len(vips) == 1:
-            moves = f"moved {'once' if vips[0].moves == 1 else f'{vips[0].moves:,} times'}" if moved else "did not move"
+            moves = f"moved {often(vips[0].moves)}" if moved else "did not move"
             what = [*(["was contested"] if contested else []), *(["was silent"] if silent else []), moves]
             return f"{vips[0].address} {listed(tuple(what))}"
         counts = {"contested": contested, "silent": silent, "moved": moved}
@@ -237,21 +245,22 @@ class _Reading:
         asked = ", ".join(map(str, origin.vips[:8])) + (
             f" and {len(origin.vips) - 8:,} more" if origin.vips[8:] else ""
         )
-        yield "VIPs", asked or "every address that anyone announces"
+        everything = "every address that anyone announces"
+        yield "VIPs", asked or (f"those of the intent file, and {everything}" if origin.intent else everything)
         yield "Intent file", _printable(origin.intent) if origin.intent else "none: nodes are not known by name"
         if origin.period != "auto":
             yield "Period", origin.period
         yield "Made by", f"vip-exporter {__version__}"
 
     def gone(self) -> tuple[tuple[str, EventRow], ...]:
-        """The first events of addresses that nobody wanted any more at the end."""
+        """The events of addresses that nobody wanted any more at the end."""
         there = {str(vip.address) for vip in self.worst_first}
         return tuple(
             (address, row)
             for address, records in self._records.items()
             if address not in there
-            for row in self._rows(_by_time(records)[: MOST_EVENTS // 4])
-        )[:MOST_EVENTS]
+            for row in self._rows(_by_time(records))
+        )
 
     # --- one VIP ------------------------------------------------------------------------------------------------------
 
@@ -284,6 +293,7 @@ class _Reading:
         told = _by_time(records)
         first, last = (told[:half], told[-half:]) if len(told) > MOST_EVENTS else (told, [])
         left_out = len(told) - len(first) - len(last)
+        mismatches = tuple(self._mismatches(records))
         return Section(
             brief=brief,
             services=tuple(map(str, vip.services)),
@@ -295,9 +305,10 @@ class _Reading:
                 for lane, one in zip(drawn.lanes, announced.announcers if announced else (), strict=True)
             ),
             others=f"{announced.others:,}" if announced and announced.others else "",
-            mismatches=tuple(self._mismatches(records)),
+            mismatches=mismatches[-MOST_MISMATCHES:],
+            earlier_mismatches=_more(len(mismatches) - MOST_MISMATCHES),
             first_events=tuple(self._rows(first)),
-            left_out=f"{left_out:,}" if left_out else "",
+            left_out=_more(left_out),
             last_events=tuple(self._rows(last)),
             counts=tuple(
                 (_KINDS.get(kind, kind), f"{count:,}")
@@ -368,6 +379,11 @@ _LOUD = frozenset({EventName.VIP_MOVED, EventName.CONTEST_STARTED, EventName.VIP
 
 def _by_time(records: Sequence[Record]) -> list[Record]:
     return sorted(records, key=lambda record: happened(record) or 0)
+
+
+def _more(count: int) -> str:
+    """How many there are beyond a bound; empty: none."""
+    return f"{count:,}" if count > 0 else ""
 
 
 def _utc(at: Nanoseconds) -> str:

@@ -122,6 +122,18 @@ SITUATIONS = [
         {"tone": "warn", "holder": "node-a", "note": "by lease", "marks": {"wire": "differs", "lease": "agrees"}},
     ),
     (
+        "a MAC that is no node's, and nobody else is named",
+        interleave(AB, announce("X", until=12)),
+        12,
+        {
+            "state": "held",
+            "tone": "warn",
+            "holder": "02:00:00:00:00:58",
+            "title": "! 192.0.2.10 needs a look – vip-exporter",
+            "summary": "192.0.2.10 is held by 02:00:00:00:00:58, but it is announced from a MAC that is no node's",
+        },
+    ),
+    (
         "only a MAC is known",
         announce("X", until=12),
         12,

@@ -16,7 +16,7 @@ import pytest
 from exporter.cluster.intent_file import read_intent_file
 from exporter.publish.html.render import own, policy, render
 from exporter.publish.report import Origin, report
-from exporter.publish.report.view import IGNORED, MOST_EVENTS, MOST_SECTIONS, reported
+from exporter.publish.report.view import IGNORED, MOST_EVENTS, MOST_MISMATCHES, MOST_SECTIONS, reported
 from exporter.replay import replay
 from exporter.vip.model import Kind, Mac, parse_mac
 from exporter.wire import craft
@@ -317,3 +317,14 @@ class TestBounds:
         assert len(section.first_events) + len(section.last_events) <= MOST_EVENTS
         assert len(section.claimants) == 16
         assert len(document) < 400_000
+
+    def test_of_many_mismatches_the_last_are_shown_and_the_rest_counted(self, made) -> None:
+        """An annotation that is wrong every other 40 s, for three hours."""
+        later = "".join(f"      - {{at: {40 * turn}, vipHost: node-{1 + turn % 2}}}\n" for turn in range(1, 261))
+        nodes = "nodes:\n  - {name: node-1, macs: ['" + ONE.hex(":") + "']}\n  - {name: node-2}\n"
+        intent = f"vips:\n  - address: {VIP}\n    vipHost: node-1\n    timeline:\n{later}{nodes}"
+        seen, document = made(announce(ONE, 0, 10_440), intent=intent)
+        (section,) = seen.sections
+        assert len(section.mismatches) == MOST_MISMATCHES
+        assert int(section.earlier_mismatches) >= 25
+        assert f"{section.earlier_mismatches} earlier ones are left out" in Parsed(document).text
