@@ -19,19 +19,17 @@ pytestmark = pytest.mark.timeout(600)
 
 NOTHING_HAS_MOVED = {Scenario.QUIET}
 NOBODY_HOLDS_IT = {Scenario.UNHELD}
-NOTHING_IS_KNOWN_OF_HEARING = {Scenario.KUBERNETES, Scenario.UNHELD}
-"""Whether a VIP can be heard here is only known while something else says that somebody holds it."""
 
 EMPTY: Mapping[tuple[str, str, str], set[Scenario]] = {
     ("vip-overview", "VIPs", "holder"): NOBODY_HOLDS_IT,
     ("vip-overview", "VIPs", "since"): NOBODY_HOLDS_IT,
     ("vip-overview", "VIPs", "named"): NOBODY_HOLDS_IT,
-    ("vip-overview", "VIPs", "heard"): NOTHING_IS_KNOWN_OF_HEARING,
-    ("vip-overview", "Observers", "heard"): NOTHING_IS_KNOWN_OF_HEARING,
+    ("vip-overview", "VIPs", "heard"): NOBODY_HOLDS_IT,
+    ("vip-overview", "Observers", "heard"): NOBODY_HOLDS_IT,
     ("vip-detail", "Holder", "holder"): NOBODY_HOLDS_IT,
     ("vip-detail", "Held since", "since"): NOBODY_HOLDS_IT,
     ("vip-detail", "Nodes named", "named"): NOBODY_HOLDS_IT,
-    ("vip-detail", "Heard by", "heard"): NOTHING_IS_KNOWN_OF_HEARING,
+    ("vip-detail", "Heard by", "heard"): NOBODY_HOLDS_IT,
     ("vip-detail", "Last handover", "handover"): NOTHING_HAS_MOVED,
 }
 """The only queries that give nothing, and when: by dashboard, panel and name of the query."""

@@ -1351,6 +1351,12 @@ def test_heard_here() -> None:
     assert run.vip().requirements[Requirement.HEARD_HERE] is True
 
 
+def test_whoever_announces_is_heard_here() -> None:
+    """Also a MAC of no node, of which nothing else speaks, and while Kubernetes cannot be asked."""
+    run = play(announce("X", until=12), until=12)
+    assert run.vip().requirements[Requirement.HEARD_HERE] is True
+
+
 def test_requirements_are_absent_until_there_is_something_to_say() -> None:
     """Of a VIP that nobody speaks of nothing is required."""
     assert dict(new_core().snapshot().vips[0].requirements) == {}
