@@ -163,7 +163,7 @@ class WebServer:
             max_body_size=MOST_BODY_BYTES,
             max_buffer_size=4 * MOST_HEADER_BYTES,
         )
-        application.settings |= {"server": server, "door": self._door}
+        application.settings["door"] = self._door
         removers = [add_accept_handler(one, server.accept(self._door)) for one in self._listening.sockets]
         self._running.set_result((asyncio.get_running_loop(), stopping))
         await stopping.wait()
@@ -203,7 +203,7 @@ class _Server(HTTPServer):
         return accepted
 
     def handle_stream(self, stream: IOStream, address: tuple[Any, ...]) -> None:
-        if (loser := self.connections.open(stream, client_of(address))) is not None:
+        if (loser := self.connections.open(stream, party(address_of(address)))) is not None:
             loser.close()
         super().handle_stream(stream, address)
 
@@ -279,9 +279,9 @@ class _OnlyOne(HTTPMessageDelegate):
         self._delegate.on_connection_close()
 
 
-def client_of(address: Sequence[Any] | str) -> str:
-    """Who that is, from the address of a connection's other end: all who use a unix socket are one."""
-    return party(str(address[0])) if isinstance(address, tuple) else ""
+def address_of(end: Sequence[Any] | str) -> str:
+    """The IP address of a connection's other end; empty: it has none, at a unix socket."""
+    return str(end[0]) if isinstance(end, tuple) else ""
 
 
 class _Base(RequestHandler):
@@ -291,7 +291,7 @@ class _Base(RequestHandler):
         if self.request.path in OPEN:
             return
         door: FrontDoor = self.settings["door"]
-        admission = await door.admit(self.request.headers.get("Authorization"), self.client)
+        admission = await door.admit(self.request.headers.get("Authorization"), self.address)
         if admission.admitted:
             return
         if admission.retry_after is not None:
@@ -306,8 +306,8 @@ class _Base(RequestHandler):
         raise Finish
 
     @property
-    def client(self) -> str:
-        return client_of(cast(Any, self.request.connection).context.address)
+    def address(self) -> str:
+        return address_of(cast(Any, self.request.connection).context.address)
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -399,7 +399,7 @@ class _Live(_Answering):
             return
         try:
             query = page_query(self.request.query)
-            with self._streams.admit(self.client):
+            with self._streams.admit(party(self.address)):
                 self.set_header("Content-Type", CONTENT_TYPE)
                 self.set_header("X-Accel-Buffering", "no")  # proxies that know it pass each message on at once
                 self.set_header("Vary", VARY)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import socket
 import ssl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bcrypt
 import pytest
@@ -96,6 +98,25 @@ def test_who_tries_passwords_is_told_to_wait(guarded: WebServer) -> None:
     assert refused.status == 429
     assert int(refused.headers["Retry-After"]) >= 1
     assert ask(guarded, "/metrics", headers=basic(NAME, PASSWORD))[0].status == 200
+
+
+def test_who_tries_passwords_over_ipv6_keeps_nobody_else_waiting(app: App, door: Path, tmp_path: Path) -> None:
+    """Neither does who has no address at all, at a unix socket."""
+    server = app.server("[::1]:0", f"unix:{tmp_path}/vip.sock", door=door)
+    server.start()
+
+    def status(family: socket.AddressFamily, address: Any, password: str) -> int:
+        with socket.socket(family) as client:
+            client.settimeout(10)
+            client.connect(address)
+            login = basic(NAME, password)["Authorization"]
+            client.sendall(f"GET /metrics HTTP/1.1\r\nHost: x\r\nAuthorization: {login}\r\n\r\n".encode())
+            return int(read_all(client).split()[1])
+
+    guesses = [status(socket.AF_INET6, ("::1", server.port), f"wrong {number}") for number in range(12)]
+    assert guesses[-1] == 429
+    assert status(socket.AF_UNIX, f"{tmp_path}/vip.sock", PASSWORD) == 200
+    server.stop()
 
 
 def test_two_headers_are_none(guarded: WebServer) -> None:
