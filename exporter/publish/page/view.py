@@ -84,7 +84,7 @@ def view(moment: Moment, asked: Sequence[IPAddress] = ()) -> View:
     worst_first = sorted(vips, key=lambda vip: severities[vip.address])
     return View(
         at=moment.to_wall(moment.snapshot.at),
-        summary=_summary(worst_first, severities, asked=len(asked), link="#" if as_cards else "/?vip="),
+        summary=_summary(worst_first, severities, asked=bool(asked), on_page=as_cards),
         warnings=tuple(own.warnings(moment.snapshot, moment.status, healthy=moment.healthy, ready=moment.ready)),
         narrowed=_narrowed(len(vips), len(everything)) if asked else "",
         cards=tuple(_cards(moment, _alarming_first(vips, severities), asked)) if as_cards else (),
@@ -134,22 +134,21 @@ def _narrowed(shown: int, all_: int) -> str:
 
 
 def _summary(
-    vips: Sequence[VipSnapshot], severities: Mapping[IPAddress, Severity], *, asked: int, link: str
+    vips: Sequence[VipSnapshot], severities: Mapping[IPAddress, Severity], *, asked: bool, on_page: bool
 ) -> Summary:
-    """Of VIPs in the order of severity."""
+    """Of VIPs in the order of severity; `on_page`: each has its card there, to which a link leads."""
     if not vips:
         words = "Nothing of what was asked for is watched" if asked else "No virtual IP is watched yet"
         return Summary("?", Tone.DIM, words, (), 0, f"? {words} – vip-exporter")
-    worst = vips[0]
+    worst, alone = vips[0], len(vips) == 1
     trouble = [vip for vip in vips if severities[vip.address] is not Severity.NONE]
-    words = f"{says(worst)}{_but(worst, severities)}" if len(vips) == 1 else _of_many(vips, trouble)
+    words = f"{says(worst)}{_but(worst, severities)}" if alone else _of_many(vips, trouble)
     words = words[:1].upper() + words[1:]
     glyph = "!" if trouble and worst.state is State.HELD else GLYPHS[worst.state]
     links = tuple(
-        Link(f"#{element_id(vip.address)}" if link == "#" else f"{link}{vip.address}", str(vip.address))
+        Link(f"#{element_id(vip.address)}" if on_page else f"/?vip={vip.address}", str(vip.address))
         for vip in trouble[:MOST_LINKS]
     )
-    alone = len(vips) == 1
     return Summary(
         glyph,
         severities[worst.address].tone,

@@ -180,6 +180,7 @@ def reported(replay: Replay, origin: Origin) -> Report:
     """All of the report. The replay must have noted the announcers."""
     made = _Reading(replay)
     briefs = tuple(map(made.brief, made.worst_first))
+    gone = made.gone()
     return Report(
         name=_printable(origin.capture),
         headline=made.headline(),
@@ -188,8 +189,8 @@ def reported(replay: Replay, origin: Origin) -> Report:
         warnings=replay.warnings,
         briefs=briefs,
         sections=tuple(made.section(*both) for both in zip(made.worst_first[:MOST_SECTIONS], briefs, strict=False)),
-        gone=made.gone()[:MOST_EVENTS],
-        gone_left_out=_more(len(made.gone()) - MOST_EVENTS),
+        gone=tuple((address, made.row(record)) for address, record in gone[:MOST_EVENTS]),
+        gone_left_out=_more(len(gone) - MOST_EVENTS),
         ignored=tuple((name, f"{count:,}", IGNORED.get(name, "")) for name, count in replay.ignored.items()),
         advice="Name an address with --vip to look for other traffic about it." if replay.packets else "",
     )
@@ -252,15 +253,15 @@ class _Reading:
             yield "Period", origin.period
         yield "Made by", f"vip-exporter {__version__}"
 
-    def gone(self) -> tuple[tuple[str, EventRow], ...]:
+    def gone(self) -> list[tuple[str, Record]]:
         """The events of addresses that nobody wanted any more at the end."""
         there = {str(vip.address) for vip in self.worst_first}
-        return tuple(
-            (address, row)
+        return [
+            (address, record)
             for address, records in self._records.items()
             if address not in there
-            for row in self._rows(_by_time(records))
-        )
+            for record in _by_time(records)
+        ]
 
     # --- one VIP ------------------------------------------------------------------------------------------------------
 
@@ -307,9 +308,9 @@ class _Reading:
             others=f"{announced.others:,}" if announced and announced.others else "",
             mismatches=mismatches[-MOST_MISMATCHES:],
             earlier_mismatches=_more(len(mismatches) - MOST_MISMATCHES),
-            first_events=tuple(self._rows(first)),
+            first_events=tuple(map(self.row, first)),
             left_out=_more(left_out),
-            last_events=tuple(self._rows(last)),
+            last_events=tuple(map(self.row, last)),
             counts=tuple(
                 (_KINDS.get(kind, kind), f"{count:,}")
                 for kind, count in [*vip.announcements.items(), *vip.sightings.items()]
@@ -346,10 +347,10 @@ class _Reading:
     def _claimant(self, lane: Lane, one: Announcer) -> ClaimantRow:
         return ClaimantRow(lane, self._when(one.first), self._when(one.last), f"{one.frames:,}")
 
-    def _rows(self, records: Sequence[Record]) -> Iterator[EventRow]:
-        for record in records:
-            loud = event_name(record) in _LOUD
-            yield EventRow(self._when(happened(record) or 0), sentence(record) + decided(record), loud)
+    def row(self, record: Record) -> EventRow:
+        """One event."""
+        loud = event_name(record) in _LOUD
+        return EventRow(self._when(happened(record) or 0), sentence(record) + decided(record), loud)
 
     def _mismatches(self, records: Sequence[Record]) -> Iterator[MismatchRow]:
         open_: dict[str, Nanoseconds] = {}
