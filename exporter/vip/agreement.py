@@ -27,8 +27,7 @@ def answer(vip: VipSnapshot) -> Answer:
             return Answer.MOVING
         case State.SILENT:
             return Answer.SILENCE
-    named = any(source.node for source in vip.sources)
-    if differ(vip) or (named and wire_class(vip) is ClaimantClass.FOREIGN):
+    if differ(vip) or beside_nobodys_mac(vip):
         return Answer.DISAGREEMENT
     return Answer.AGREED if vip.holder or vip.holder_mac else Answer.UNKNOWN
 
@@ -37,6 +36,12 @@ def wire_class(vip: VipSnapshot) -> ClaimantClass | None:
     """What kind of MAC the holder on the wire has; None: there is none, or its node is known."""
     wire = next((one for one in vip.sources if one.source is Source.WIRE and not one.node), None)
     return next((one.claimant_class for one in vip.claimants if wire and one.mac == wire.mac), None)
+
+
+def beside_nobodys_mac(vip: VipSnapshot) -> bool:
+    """A source names a node, and the MAC on the wire is of no known one."""
+    nobodys = wire_class(vip) in (ClaimantClass.FOREIGN, ClaimantClass.FHRP)
+    return nobodys and any(source.node for source in vip.sources)
 
 
 def differ(vip: VipSnapshot) -> bool:

@@ -43,6 +43,8 @@ class Facts:
     annotation: str
     annotation_left_behind: bool
     """It names the holder from before the wire's last move, to a MAC that resolves to no node."""
+    annotation_ruled_out: bool
+    """It can be believed, but whoever announces is certainly not the node that it names."""
     local: str
     believed: str
     """The strongest source beside the wire."""
@@ -58,7 +60,7 @@ def failures(facts: Facts) -> dict[Check, Mapping[str, FieldValue] | None]:
     annotation = facts.annotation if facts.intent_fresh else ""
     lease = facts.lease if facts.intent_fresh else ""
     holder = facts.wire_node or facts.believed
-    host = _differ(annotation, facts.wire_node)
+    host = _differ(annotation, facts.wire_node) or (facts.annotation_ruled_out and facts.intent_fresh)
     hwaddr = facts.intent.hwaddr if facts.intent else None
     return {
         Check.HOST: {"annotation": annotation, "wire": facts.wire_node, "mac": _text(facts.wire_mac)}

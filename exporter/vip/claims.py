@@ -133,6 +133,10 @@ class Claims:
     def class_of(self, claim: Claim) -> ClaimantClass:
         return ClaimantClass.NODE if self.is_outgoing(claim) else self._evidence.class_of(claim.mac)
 
+    def rules_out(self, claim: Claim, node: str) -> bool:
+        """Whoever claims it is certainly not that node."""
+        return claim.last_outgoing is None and self._evidence.rules_out(claim.mac, node)
+
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def next_due(self) -> Nanoseconds | None:
@@ -342,7 +346,9 @@ class Claims:
     def _judge_rival(self, now: Nanoseconds, party: Party, claims: list[Claim], *, holder_lives: bool) -> None:
         episode = self._episode
         assert episode is not None
-        new, old = claims[0], self._holder_mac()
+        assert self.holder is not None
+        new, old = claims[0], self.holder.mac
+        heard = [new] if self._remembered is not None else [new, self.holder]
         first = self._first_in_episode(party, claims)
         since = episode.start - self._settle
         followed = self._evidence.changed_to(new.mac, now=now, old=old, since=since)
@@ -356,6 +362,7 @@ class Claims:
                     old=old,
                     # Named while the old MAC was heard, not only since it fell silent.
                     since=min(episode.start, self._party_last()) - self._settle,
+                    incoming=[claim.mac for claim in heard if claim.last_outgoing is None],
                     remembered=self._remembered,
                 )
             ):
@@ -367,7 +374,6 @@ class Claims:
                 return
             self._move(now, new, first)
         elif followed and self._party_last() < first:
-            assert self.holder is not None
             overlap = (frozenset({self._party(self.holder), old}), first + self.period.grace)
             self._move(now, new, first)
             self._overlap = overlap

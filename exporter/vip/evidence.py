@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from exporter.vip.model import ClaimantClass, Mac, Mode, Nanoseconds, ServiceIntent, Source
 from exporter.vip.nodes import is_fhrp, same_node
 from exporter.vip.sources import Sources
@@ -32,7 +34,22 @@ class Evidence:
             return ClaimantClass.NODE
         if is_fhrp(mac):
             return ClaimantClass.FHRP
-        return ClaimantClass.FOREIGN if self._world.nodes.complete else ClaimantClass.UNRESOLVED
+        nodes = self._world.nodes
+        # A MAC that several nodes claim is somebody's, though it names none of them.
+        return ClaimantClass.FOREIGN if nodes.complete and not nodes.is_claimed(mac) else ClaimantClass.UNRESOLVED
+
+    def rules_out(self, mac: Mac, node: str) -> bool:
+        """Whoever announces from this MAC, and not by way of this node, is certainly not that node.
+
+        A stranger may yet be a node's second interface, or the new MAC of its bridge that was not heard so far. That it
+        is neither only the node itself can tell, for all of its own interfaces are known to it.
+        """
+        match self.class_of(mac):
+            case ClaimantClass.FHRP:
+                return True
+            case ClaimantClass.FOREIGN:
+                return self._world.host_seen and same_node(node, self.this_node)
+        return False
 
     def changed_to(self, mac: Mac, *, now: Nanoseconds, old: Mac, since: Nanoseconds) -> bool:
         """Kubernetes went over, at `since` or later, to a node that may be this MAC's and is not `old`'s.
@@ -47,11 +64,19 @@ class Evidence:
         )
 
     def vouches_for_holder(
-        self, mac: Mac, *, now: Nanoseconds, old: Mac, since: Nanoseconds, remembered: str | None = None
+        self,
+        mac: Mac,
+        *,
+        now: Nanoseconds,
+        old: Mac,
+        since: Nanoseconds,
+        incoming: Iterable[Mac],
+        remembered: str | None = None,
     ) -> bool:
-        """A live source has named the same node since before `since`, and neither MAC is known as another node's.
+        """A live source has named the same node since before `since`, and neither MAC is known as somebody else's.
 
         Args:
+            incoming: those of the two that were heard, and never in a frame that left this node.
             remembered: the holder that an earlier run knew, if it has not been heard since: then it is that node that
                 must be named.
         """
@@ -64,7 +89,7 @@ class Evidence:
             and bool(lease.node)
             and (lease.changed_at is None or lease.changed_at < since)
             and (remembered is None or same_node(remembered, lease.node))
-            and not is_fhrp(mac)
+            and not any(self.rules_out(one, lease.node) for one in incoming)
             and all(same_node(self.node_of(one) or lease.node, lease.node) for one in (old, mac))
         )
 

@@ -210,6 +210,10 @@ class NodeMap:
     def node_of(self, mac: Mac) -> str:
         return self._by_mac.get(mac, "")
 
+    def is_claimed(self, mac: Mac) -> bool:
+        """It is some node's, if only one that cannot be told from others."""
+        return mac in self._by_mac
+
     def canonical(self, name: str) -> str:
         """The node's own name for a name that some source wrote; that name itself where it is not one node's only."""
         alike = [own for own in self._by_label.get(_label(name), ()) if same_node(own, name)]

@@ -103,7 +103,8 @@ class Verdict:
 
     def holder_since(self, source: Source | None, node: str) -> Nanoseconds | None:
         """Since when the fused holder, whom this source names, has held the VIP; None: there is none."""
-        if self._claims.wire_holder is not None and not self.is_shared:
+        wire = self._claims.wire_holder
+        if wire is not None and not self.is_shared and not (node and self._claims.rules_out(wire, node)):
             since = self._claims.holder_since
         elif source is None:
             return None

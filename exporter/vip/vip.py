@@ -264,6 +264,7 @@ class Vip:
 
     def _facts(self) -> Facts:
         wire, named = self._claims.wire_holder, dict(self._sources.named(self._now))
+        annotation = named.get(Source.ANNOTATION, "")
         return Facts(
             intent=self._intent,
             intent_fresh=self._world.intent_fresh,
@@ -276,6 +277,7 @@ class Vip:
             lease=named.get(Source.LEASE, ""),
             annotation=self._sources[Source.ANNOTATION].node,
             annotation_left_behind=self._verdict.annotation_left_behind,
+            annotation_ruled_out=wire is not None and bool(annotation) and self._claims.rules_out(wire, annotation),
             local=self._sources[Source.LOCAL].node,
             believed=self._verdict.believed()[1],
             still_announced=next((vip.address for vip in self.predecessors if vip.is_announced), None),

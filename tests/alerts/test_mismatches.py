@@ -20,7 +20,7 @@ ALERTS = {
     ),
     "host": (
         "VIPHolderMismatch",
-        f"VIP 192.0.2.100 is announced by another node than kube-vip.io/vipHost names. {BY_SOURCE}",
+        f"VIP 192.0.2.100 is not announced by the node that kube-vip.io/vipHost names. {BY_SOURCE}",
     ),
     "lease": (
         "VIPLeaseMismatch",

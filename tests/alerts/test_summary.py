@@ -94,7 +94,7 @@ def test_flapping(story, play) -> None:
 
 NAMES = {
     "mac": ("VIPArpMismatch", "VIP 192.0.2.100 is announced from a MAC that Kubernetes does not expect."),
-    "host": ("VIPHolderMismatch", "VIP 192.0.2.100 is announced by another node than kube-vip.io/vipHost names."),
+    "host": ("VIPHolderMismatch", "VIP 192.0.2.100 is not announced by the node that kube-vip.io/vipHost names."),
     "lease": ("VIPLeaseMismatch", "The Lease for VIP 192.0.2.100 names another node than kube-vip.io/vipHost does."),
     "address": (
         "VIPAddressMismatch",

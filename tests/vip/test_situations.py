@@ -23,6 +23,7 @@ from exporter.vip.model import (
     State,
     seconds,
 )
+from tests.vip.more import host, link
 from tests.vip.situations import (
     JUST,
     NEW_VIP,
@@ -1010,6 +1011,30 @@ MISMATCHES = [
         "the address is bound on this node while the holder is another: mismatch bound",
         interleave(AB, service(0, "node-a"), announce("A", until=60), bound(0, "eth0")),
         {60: Shows("held", "A", holder="node-a", mismatches="bound")},
+        observer="node-b",
+    ),
+    Row(
+        "a stranger announces from the start, and vipHost names this node: mismatches host and mac",
+        interleave(
+            nodes(0, Node("node-a"), "B"),
+            host(0, link("mgmt-br", "A")),
+            service(0, "node-a"),
+            lease(0, "node-a"),
+            announce("X", until=60),
+        ),
+        {15: Shows("held", "X", holder="node-a"), 60: Shows("held", "X", holder="node-a", mismatches="host mac")},
+        observer="node-a",
+    ),
+    Row(
+        "the same, but vipHost names another node than this: it may be that node's, so no mismatch",
+        interleave(
+            nodes(0, "A", Node("node-b")),
+            host(0, link("mgmt-br", "B")),
+            service(0, "node-a"),
+            lease(0, "node-a"),
+            announce("X", until=60),
+        ),
+        {60: Shows("held", "X", holder="node-a", events="vip_seen")},
         observer="node-b",
     ),
     Row(

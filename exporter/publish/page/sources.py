@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from exporter.publish.html.words import Time
 from exporter.publish.records import ToWall
 from exporter.publish.said import nodeless
-from exporter.vip.agreement import wire_class
-from exporter.vip.model import ClaimantClass, Source, State
+from exporter.vip.agreement import beside_nobodys_mac
+from exporter.vip.model import Source, State
 from exporter.vip.nodes import same_node
 from exporter.vip.snapshot import SourceHolder, VipSnapshot
 
@@ -57,8 +57,7 @@ class Sources:
         if vip.state is State.CONTESTED and (not vip.holder or same_node(said.node, vip.holder)):
             return "names"
         if not said.node:
-            foreign = wire_class(vip) is ClaimantClass.FOREIGN and any(one.node for one in vip.sources)
-            return "differs" if foreign else "" if vip.holder else "agrees"
+            return "differs" if beside_nobodys_mac(vip) else "" if vip.holder else "agrees"
         return ("agrees" if same_node(said.node, vip.holder) else "differs") if vip.holder else ""
 
     def _detail(self, source: Source, said: SourceHolder | None) -> tuple[str, Time | None]:
