@@ -53,6 +53,13 @@ def _main(arguments: list[str]) -> int:
         for problem in error.problems:
             print(f"vip-exporter: {problem}", file=sys.stderr)
         return EX_USAGE
+    except ModuleNotFoundError as error:
+        if error.name != "scapy":
+            raise
+        # It may be left out on account of its licence (docs/licences.md).
+        missing = "needs scapy, which is not installed here; install it, or use an installation that has it"
+        print(f"vip-exporter: {name} {missing}", file=sys.stderr)
+        return 1
 
 
 def command_list() -> str:
