@@ -2,7 +2,8 @@
 
 Inputs ───────┐                              ┌─ log, history and state file
               ├─→ Reconciler (the core) ─→ ──┼─ metrics, page, API
-scheduler ────┘                              └─ which addresses to capture
+scheduler ────┘                              ├─ which addresses to capture
+                                             └─ how it does, to the service manager
 """
 
 from __future__ import annotations
@@ -24,12 +25,15 @@ from exporter.publish.page import CONTENT_SECURITY_POLICY, Moment, Page
 from exporter.publish.records import event_record
 from exporter.publish.state_file import StateFile
 from exporter.publish.status import CaptureStatus, ExporterStatus, KubernetesStatus
+from exporter.publish.status_line import status_line
 from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.openapi import document
 from exporter.publish.web.routes import Content, Reloaded
 from exporter.publish.web.server import WebServer
 from exporter.reconciler import Reconciler
+from exporter.revision import revision
 from exporter.scheduler import Scheduler
+from exporter.service_manager import ServiceManager
 from exporter.vip.core import Core
 from exporter.vip.histogram import Histogram
 from exporter.vip.model import SECOND, EventName, IPAddress, Nanoseconds, Source
@@ -37,6 +41,7 @@ from exporter.vip.snapshot import Event
 
 RECONCILE_EVERY: Nanoseconds = SECOND
 REMEMBER_EVERY: Nanoseconds = SECOND
+REPORT_EVERY: Nanoseconds = 2 * SECOND
 REMEMBER_ANYWAY: Nanoseconds = 10 * SECOND
 """Holders are written after each event, and this often without one, for when they were last heard."""
 SEEN_FOR: Nanoseconds = SECOND // 2
@@ -53,6 +58,7 @@ class App:
         intent: the intent file's content; then Kubernetes is not asked.
         door: who is let in.
         reload: what `POST /-/reload` does.
+        manager: is told how it does.
 
     Raises:
         NoDefaultRouteError: no interface was named, and none can be chosen.
@@ -60,12 +66,20 @@ class App:
     """
 
     def __init__(
-        self, config: Config, intent: IntentFile | None, *, door: FrontDoor, reload: Callable[[], Reloaded]
+        self,
+        config: Config,
+        intent: IntentFile | None,
+        *,
+        door: FrontDoor,
+        reload: Callable[[], Reloaded],
+        manager: ServiceManager,
     ) -> None:
         self._config = config
         self._door = door
+        self._manager = manager
         self._clock = Clock()
         self._started = self._clock.now()
+        self._revision = revision()
         self._history = History(config.events_history)
         core = Core(
             at=self._started,
@@ -146,6 +160,11 @@ class App:
             started.callback(self._inputs.stop)
             self._scheduler.every(self._config.services_relist_interval, self._inputs.relist, name="relist")
             self._scheduler.every(RECONCILE_EVERY, self._reconcile, name="reconcile", done=self._reconciled)
+            if self._manager.listens:
+                self._scheduler.every(REPORT_EVERY, self._report, name="report")
+            if self._manager.sign_of_life_every is not None:
+                # Not done by the former, which waits for the core: what a stuck core is worth, `_healthy` says.
+                self._scheduler.every(self._manager.sign_of_life_every, self._give_sign_of_life, name="sign of life")
             self._scheduler.start()
             started.callback(self._scheduler.stop)
             self._running = started.pop_all()
@@ -159,9 +178,12 @@ class App:
             login=self._door.needs_login,
             intent="file" if self._config.intent_file else "kubernetes" if self._inputs.cluster else "none",
         )
+        if self._manager.listens:
+            self._report()
 
     def stop(self) -> None:
         """Stop every part, the youngest first, within two seconds in all."""
+        self._manager.stopping()
         self._running.close()
         log.info("stopped")
 
@@ -216,6 +238,20 @@ class App:
             self._state.keep(self._reconciler.snapshot())
         self._state.flush()
 
+    def _report(self) -> None:
+        """Tell the service manager how it is."""
+        ready, _ = self._ready()
+        healthy, status = self._healthy()
+        if healthy:
+            moment = self._see()
+            status = status_line(moment.snapshot, moment.status)
+        self._manager.tell(ready=ready, status=status)
+
+    def _give_sign_of_life(self) -> None:
+        healthy, _ = self._healthy()
+        if healthy:
+            self._manager.sign_of_life()
+
     # --- outputs ------------------------------------------------------------------------------------------------------
 
     def _publish(self, events: Iterable[Event]) -> None:
@@ -235,6 +271,7 @@ class App:
         captures = [capture.stats() for capture in self._inputs.captures]
         return ExporterStatus(
             observer=self._config.observer_name,
+            revision=self._revision,
             captures=[
                 CaptureStatus(
                     device=stats.device,

@@ -95,6 +95,8 @@ def configure(*, level: str, format: Format, stream: TextIO | None = None) -> No
     logging.captureWarnings(True)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.WARNING)
+    # Where /proc shows processes only, it warns of a part of it that nobody here uses.
+    logging.getLogger("pyroute2.netlink.rtnl.tcmsg").setLevel(logging.ERROR)
 
 
 # --- the limit --------------------------------------------------------------------------------------------------------

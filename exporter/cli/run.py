@@ -19,6 +19,8 @@ from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.listen import ListenError
 from exporter.publish.web.routes import Reloaded
 from exporter.publish.web.web_config import WebConfigError
+from exporter.revision import revision
+from exporter.service_manager import ServiceManager
 from exporter.wire.capture import CaptureNotPermitted
 from exporter.wire.interface import NoDefaultRouteError
 
@@ -33,7 +35,8 @@ def main(arguments: Sequence[str]) -> int:
     add_arguments(parser)
     given = parser.parse_args(arguments)
     if given.version:
-        print(f"vip-exporter {__version__}")
+        built_from = revision()
+        print(f"vip-exporter {__version__}" + (f" ({built_from})" if built_from else ""))
         return 0
     config = parse(given, os.environ)
     intent = intent_of(config)
@@ -56,16 +59,24 @@ def _run(config: Config, intent: IntentFile | None, door: FrontDoor, given: argp
     # Blocked before the first thread starts, so that every thread inherits it and none but `sigwait` takes a signal.
     signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
     signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    manager = ServiceManager(os.environ)
     try:
-        app = App(config, intent, door=door, reload=lambda: reloader())  # noqa: PLW0108 - it does not exist yet
-        reloader = _Reloader(app, config, given)
+        app = App(
+            config,
+            intent,
+            door=door,
+            reload=lambda: reloader(),  # noqa: PLW0108 - it does not exist yet
+            manager=manager,
+        )
+        reloader = _Reloader(app, config, given, manager)
         app.start()
     except CaptureNotPermitted as error:
         print(f"vip-exporter: {error}", file=sys.stderr)
         return cli.EX_NOPERM
-    except (NoDefaultRouteError, ConfigurationError) as error:
+    except ConfigurationError as error:
         raise ConfigError([str(error)]) from None
-    except ListenError as error:
+    except (ListenError, NoDefaultRouteError) as error:
+        # Not 64: while a machine starts, addresses and routes are only just coming, and another attempt may succeed.
         print(f"vip-exporter: {error}", file=sys.stderr)
         return 1
     while signal.sigwait(signals) == signal.SIGHUP:
@@ -77,14 +88,15 @@ def _run(config: Config, intent: IntentFile | None, door: FrontDoor, given: argp
 class _Reloader:
     """Puts what the files say now in force, or keeps the old configuration whole. One at a time."""
 
-    def __init__(self, app: App, config: Config, given: argparse.Namespace) -> None:
+    def __init__(self, app: App, config: Config, given: argparse.Namespace, manager: ServiceManager) -> None:
         self._app = app
         self._config = config
         self._given = given
+        self._manager = manager
         self._lock = Lock()
 
     def __call__(self) -> Reloaded:
-        with self._lock:
+        with self._lock, self._manager.reloading():
             try:
                 result = reload(self._config, self._given, os.environ)
                 self._app.reload(result.config, intent_of(result.config))

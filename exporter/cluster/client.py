@@ -44,18 +44,26 @@ def find_configuration(explicit: str = "") -> str:
     from_environment = os.environ.get("KUBECONFIG", "")
     for origin, paths in (("the configured kubeconfig", explicit), ("$KUBECONFIG", from_environment)):
         if paths:
-            if not any(Path(path).expanduser().is_file() for path in paths.split(os.pathsep) if path):
+            if not any(_is_file(Path(path).expanduser()) for path in paths.split(os.pathsep) if path):
                 raise ConfigurationError(f"{paths}: no such file (named by {origin}); correct the path or unset it")
             return paths
     if os.environ.get("KUBERNETES_SERVICE_HOST") and (SERVICE_ACCOUNT / "token").exists():
         return ""
     default = Path.home() / ".kube" / "config"
-    if default.is_file():
+    if _is_file(default):
         return str(default)
     raise ConfigurationError(
         f"no cluster configuration: not in a pod with a service account, no $KUBECONFIG, no {default};"
         " name a kubeconfig, or use an intent file"
     )
+
+
+def _is_file(path: Path) -> bool:
+    """One that may at least be looked at."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 class Answer:

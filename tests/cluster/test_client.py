@@ -54,6 +54,9 @@ def test_file_that_is_named_must_exist(home: Path, monkeypatch: pytest.MonkeyPat
     put(home / ".kube" / "config")
     with pytest.raises(ConfigurationError, match="/nowhere: no such file"):
         find_configuration("/nowhere")
+    # As for a user who may not search the directory; that cannot be shown to root.
+    with pytest.raises(ConfigurationError, match="no such file"):
+        find_configuration("/" + "n" * 300)
     monkeypatch.setenv("KUBECONFIG", "/nowhere/else")
     with pytest.raises(ConfigurationError, match=r"/nowhere/else: no such file \(named by \$KUBECONFIG\)"):
         find_configuration()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import ssl
+import stat
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -98,6 +99,14 @@ def read_web_config(path: Path) -> WebConfig:
     return config
 
 
+def _is_no_file(path: Path) -> bool:
+    """It is there, and something else. What cannot even be looked at is left to whoever reads it."""
+    try:
+        return not stat.S_ISREG(path.stat().st_mode)
+    except (OSError, ValueError):
+        return False
+
+
 @dataclass(frozen=True, slots=True)
 class _Entry:
     line: int
@@ -116,7 +125,7 @@ class _Reader:
     def read(self) -> WebConfig:
         self.stamps[self._path] = stamp(self._path)
         # What is no file might be read only once, or have no end, and this is read again and again.
-        if self._path.exists() and not self._path.is_file():
+        if _is_no_file(self._path):
             self.problems.append((0, f"{self._path}: not a file; name one"))
             return WebConfig()
         try:

@@ -267,6 +267,12 @@ def test_a_pipe_is_refused_instead_of_waited_for(file: Path, tmp_path: Path) -> 
         read_web_config(tmp_path / "pipe")
 
 
+def test_a_path_that_cannot_even_be_looked_at_is_a_problem_of_the_file(tmp_path: Path) -> None:
+    """As for a user who may not search the directory; that cannot be shown to root."""
+    with pytest.raises(WebConfigError, match="cannot be read: File name too long; correct the file, its path"):
+        read_web_config(tmp_path / ("n" * 300))
+
+
 def test_everything_wrong_is_told_at_once_in_the_order_of_the_file(file: Path) -> None:
     content = tls(key_file="none.key", min_version="TLS10") + "basic_auth_users: {a: b, c: d}\nrate_limit: {}\n"
     assert [int(problem.split(":")[1]) for problem in problems(file, content)] == [3, 4, 5, 5, 6]
