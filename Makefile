@@ -16,8 +16,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 # Tests that only compute: they run beside the others, in what these leave of the processor. Those live by the clock.
-APART := tests/alerts tests/cli tests/cluster tests/dashboards tests/publish/html tests/publish/page \
-	tests/publish/report tests/vip
+APART := tests/alerts tests/cli tests/cluster tests/dashboards tests/deploy/chart \
+	tests/publish/html tests/publish/page tests/publish/report tests/vip
 
 .PHONY: demo test e2e check generate dist sbom bench lock
 

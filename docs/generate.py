@@ -55,7 +55,9 @@ GENERATED = {HERE / "metrics.md": metrics_reference, HERE / "configuration.md": 
 if __name__ == "__main__":
     from alerts.generate import GENERATED as RESOURCES
     from dashboards.generate import GENERATED as DASHBOARDS
+    from deploy.generate import GENERATED as DEPLOYMENT
+    from release.licences import GENERATED as LICENCES
 
-    for path, make in (GENERATED | RESOURCES | DASHBOARDS).items():
+    for path, make in (GENERATED | RESOURCES | DASHBOARDS | DEPLOYMENT | LICENCES).items():
         path.write_text(make())
         print(f"wrote {path.relative_to(HERE.parent)}")

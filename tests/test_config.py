@@ -117,6 +117,11 @@ EXAMPLES = {
 }
 
 
+def test_harvesters_configmap_can_be_none() -> None:
+    """Where there is no Harvester, the right to ask for it need not be given."""
+    assert load(["--harvester.configmap=none"], {}).harvester_configmap is None
+
+
 @pytest.mark.parametrize("setting", [item for item in SETTINGS if item.key != "config.file"], ids=lambda item: item.key)
 def test_each_setting_from_each_source(setting: object, file: Path) -> None:
     assert not isinstance(setting, str)

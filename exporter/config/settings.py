@@ -209,11 +209,14 @@ class Config:
         help="kube-vip's version, where no DaemonSet tells it. From 0.8.2 on, DHCP mode announces another MAC.",
         unset="that of the DaemonSet's image",
     )
-    harvester_configmap: ServiceRef = _setting(
+    harvester_configmap: ServiceRef | None = _setting(
         "harvester.configmap",
-        values.OBJECT,
+        values.OBJECT_OR_NONE,
         "harvester-system/vip",
-        help="Harvester's ConfigMap with the management VIP that was asked for. One that does not exist is waited for.",
+        help=(
+            "Harvester's ConfigMap with the management VIP that was asked for. One that does not exist is waited for;"
+            " where there is no Harvester, none saves the right to ask for it."
+        ),
     )
     nodes: tuple[tuple[str, Mac], ...] = _setting(
         "nodes",

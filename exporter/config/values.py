@@ -166,6 +166,10 @@ def _object(text: str) -> ServiceRef:
     return ServiceRef(namespace, name)
 
 
+def _object_or_none(text: str) -> ServiceRef | None:
+    return None if text == "none" else _object(text)
+
+
 def _service_pattern(text: str) -> str:
     if not re.fullmatch(r"[a-z0-9*?\[\]!.-]+/[a-z0-9*?\[\]!.-]+", text):
         raise ValueError
@@ -249,6 +253,7 @@ INTERFACE_PATTERN = Kind("pattern", "an interface's name, in which * and ? stand
 NODE_MAC = Kind("`name=MAC`", "a node's name and one of its MACs, such as node-1=52:54:00:12:34:56", _node_mac)
 NODE_NAME = Kind("name", "a name of at most 253 characters, no space among them", _observer)
 OBJECT = Kind("`namespace/name`", "namespace/name, each of lower-case letters, digits, hyphens and dots", _object)
+OBJECT_OR_NONE = Kind("`namespace/name`", f"{OBJECT.accepts}; or none", _object_or_none)
 PATH = Kind("path", "the path of a file", _path)
 PERIOD = Kind("`auto` or duration", "auto, 0s, or a duration from 100ms to 1h such as 3s", _period)
 SERVICE = Kind("`namespace/name`", "namespace/name, each of lower-case letters, digits and hyphens", _service)

@@ -1,0 +1,1 @@
+"""How it comes to where it runs: image, chart, manifests, units."""

@@ -1,0 +1,42 @@
+{{/* Parts of the pod. */}}
+
+{{- define "vip-exporter.podSecurityContext" -}}
+{{- $context := dict "seccompProfile" (dict "type" "RuntimeDefault") -}}
+{{- if .Values.nonRoot -}}
+{{- /* So that its files of Secrets can be read by it. */ -}}
+{{- $_ := set $context "fsGroup" 65532 -}}
+{{- end -}}
+{{- toYaml (mergeOverwrite $context .Values.podSecurityContext) -}}
+{{- end -}}
+
+{{/*
+Kubernetes gives a process without uid 0 no capability but that of the file it executes, and `no_new_privs`, which
+`allowPrivilegeEscalation: false` stands for, takes that away as well. uid 0 needs neither.
+*/}}
+{{- define "vip-exporter.containerSecurityContext" -}}
+{{- $user := .Values.nonRoot | ternary 65532 0 -}}
+{{- $context := dict
+  "runAsUser" $user
+  "runAsGroup" $user
+  "runAsNonRoot" .Values.nonRoot
+  "allowPrivilegeEscalation" .Values.nonRoot
+  "readOnlyRootFilesystem" true
+  "capabilities" (dict "drop" (list "ALL") "add" (list "NET_RAW"))
+-}}
+{{- toYaml (mergeOverwrite $context .Values.containerSecurityContext) -}}
+{{- end -}}
+
+{{/* A probe of `path` with the times of `probe`. */}}
+{{- define "vip-exporter.probe" -}}
+{{- $door := include "vip-exporter.door" .root | fromYaml -}}
+{{- if $door.clientCertificates -}}
+tcpSocket:
+  port: metrics
+{{- else -}}
+httpGet:
+  path: {{ .path }}
+  port: metrics
+  scheme: {{ $door.tls | ternary "HTTPS" "HTTP" }}
+{{- end }}
+{{ toYaml .probe }}
+{{- end -}}
