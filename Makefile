@@ -15,6 +15,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-header
 # Tests that only compute: they run beside the others, in what these leave of the processor. Those live by the clock.
 APART := tests/alerts tests/cli tests/cluster tests/dashboards tests/deploy/chart \
 	tests/publish/html tests/publish/page tests/publish/report tests/vip
@@ -27,7 +28,8 @@ demo: $(VENV)/run.stamp
 
 test: $(VENV)/dev.stamp
 	@./requirements/debian.sh iproute2:ip util-linux:setpriv openssl:openssl curl:curl \
-		chromium:chromium fonts-liberation:/usr/share/fonts/truetype/liberation systemd:/lib/systemd/systemd procps:/bin/kill
+		chromium:chromium fonts-liberation:/usr/share/fonts/truetype/liberation systemd:/lib/systemd/systemd procps:/bin/kill \
+		podman:podman crun:crun mmdebstrap:mmdebstrap
 	@./requirements/debian.sh --unpack build/debian prometheus:usr/bin/promtool prometheus-alertmanager:usr/bin/amtool
 ifdef ARGS
 	$(BIN)/python -m pytest $(ARGS)
@@ -64,10 +66,9 @@ bench: $(VENV)/dev.stamp
 	$(BIN)/python -m bench
 
 lock: $(VENV)/dev.stamp
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-header \
-		pyproject.toml --output-file requirements/run.txt
-	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-header \
-		pyproject.toml --group dev --output-file requirements/dev.txt
+	$(LOCK) pyproject.toml --output-file requirements/run.txt
+	$(LOCK) pyproject.toml --group dev --output-file requirements/dev.txt
+	$(LOCK) --group build --output-file deploy/image/build.txt
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "vip-exporter needs Python 3.11 or later")'

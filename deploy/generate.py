@@ -165,9 +165,10 @@ in force, only the level `privileged` permits the node's network and NET_RAW:
 
     kubectl label namespace {NAMESPACE} pod-security.kubernetes.io/enforce=privileged
 
-`nonRoot: true` runs another image as uid 65532, with the same capability. That needs `allowPrivilegeEscalation: true`,
-since Kubernetes gives a process without uid 0 no capabilities but those of the file that it executes. Choose by what
-your policies forbid.
+`nonRoot: true` runs another image as uid 65532, with the same capability, which then comes from the file that is
+executed. Choose it where a policy forbids uid 0. A pod that ends with status 77 then has a runtime that gives a process
+without uid 0 nothing beforehand, as Docker does: add `--set containerSecurityContext.allowPrivilegeEscalation=true`.
+[image.md]({_DOCS}/image.md) has the reasons.
 
 ## Settings
 

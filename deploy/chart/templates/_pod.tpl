@@ -10,8 +10,8 @@
 {{- end -}}
 
 {{/*
-Kubernetes gives a process without uid 0 no capability but that of the file it executes, and `no_new_privs`, which
-`allowPrivilegeEscalation: false` stands for, takes that away as well. uid 0 needs neither.
+Kubernetes gives a process without uid 0 no capability but that of the file it executes. `no_new_privs`, which
+`allowPrivilegeEscalation: false` stands for, leaves that one where the runtime has been told to add it.
 */}}
 {{- define "vip-exporter.containerSecurityContext" -}}
 {{- $user := .Values.nonRoot | ternary 65532 0 -}}
@@ -19,7 +19,7 @@ Kubernetes gives a process without uid 0 no capability but that of the file it e
   "runAsUser" $user
   "runAsGroup" $user
   "runAsNonRoot" .Values.nonRoot
-  "allowPrivilegeEscalation" .Values.nonRoot
+  "allowPrivilegeEscalation" false
   "readOnlyRootFilesystem" true
   "capabilities" (dict "drop" (list "ALL") "add" (list "NET_RAW"))
 -}}

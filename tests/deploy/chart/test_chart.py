@@ -64,7 +64,10 @@ def test_what_it_refers_to_is_there(path) -> None:
     quoted = re.findall(r"\bdocs/[\w-]+\.md\b", text)
     assert [name for name in {*linked, *raw, *quoted} if not (ROOT / name).exists()] == []
     values = {".".join(value.path) for value in documented()}
-    free = ("config.", "podMonitor.additionalLabels.", "prometheusRule.additionalLabels.", "prometheusRule.severity.")
+    free = (
+        *("config.", "containerSecurityContext."),
+        *("podMonitor.additionalLabels.", "prometheusRule.additionalLabels.", "prometheusRule.severity."),
+    )
     groups = {name.split(".")[0] for name in values if "." in name}
     for name in re.findall(r"[a-zA-Z]+(?:\.[a-zA-Z]+)+(?==)", text):
         assert name in values or name.startswith(free), name

@@ -93,13 +93,13 @@ def test_the_container_has_one_capability_and_nothing_else() -> None:
     assert pod(DEFAULT)["securityContext"] == {"seccompProfile": {"type": "RuntimeDefault"}}
 
 
-def test_without_uid_0_a_capability_of_the_file_must_count() -> None:
+def test_without_uid_0_it_has_the_same_rights() -> None:
     values = {"nonRoot": True}
     assert container(values)["securityContext"] == {
         "runAsUser": 65532,
         "runAsGroup": 65532,
         "runAsNonRoot": True,
-        "allowPrivilegeEscalation": True,
+        "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
         "capabilities": {"drop": ["ALL"], "add": ["NET_RAW"]},
     }
