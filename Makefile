@@ -37,7 +37,8 @@ else
 	@mkdir -p build; nice -n 19 $(BIN)/python -m pytest $(APART) >build/apart.log 2>&1 & apart=$$!; \
 	trap 'kill $$apart' INT TERM; \
 	$(BIN)/python -m pytest $(addprefix --ignore=,$(APART)); clock=$$?; \
-	wait $$apart; computing=$$?; tail -n 40 build/apart.log; exit $$((clock | computing))
+	wait $$apart; computing=$$?; \
+	if [ $$computing = 0 ]; then tail -n 1 build/apart.log; else cat build/apart.log; fi; exit $$((clock | computing))
 endif
 
 e2e: $(VENV)/dev.stamp

@@ -313,6 +313,9 @@ class App:
             return False, f"the capture thread of {', '.join(dead)} has ended"
         if self._inputs.host is not None and not self._inputs.host.alive:
             return False, "the thread that watches this host has ended"
+        if not self._web.alive:
+            # Nobody is told this over HTTP; it ends the signs of life for the service manager.
+            return False, "the web server's thread has ended"
         idle = self._clock.now() - self._last_reconcile
         if idle > UNHEALTHY_AFTER:
             return False, f"no reconciliation for {idle // SECOND} s"

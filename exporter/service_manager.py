@@ -19,6 +19,8 @@ LONGEST_STATUS = 240
 
 _PATIENCE = 1.0
 """Seconds to wait for a manager whose queue is full."""
+_NEVER = 2**64 - 1
+"""Microseconds: systemd's infinity."""
 
 
 class ServiceManager:
@@ -102,7 +104,8 @@ def _half_of_watchdog(environment: Mapping[str, str]) -> Nanoseconds | None:
     microseconds = environment.get("WATCHDOG_USEC", "")
     if for_whom not in ("", str(os.getpid())) or not (microseconds.isascii() and microseconds.isdecimal()):
         return None
-    return int(microseconds) * 1000 // 2 or None
+    asked = int(microseconds)
+    return asked * 1000 // 2 if 0 < asked < _NEVER else None
 
 
 def _one_line(text: str) -> str:

@@ -6,6 +6,7 @@ section, for the release's page.
 
 from __future__ import annotations
 
+import argparse
 import re
 import sys
 from collections.abc import Sequence
@@ -23,7 +24,11 @@ NAMED = {
     ("deploy/compose/compose.yaml", "image"): r"image: ghcr\.io/vip-exporter/vip-exporter:(\S*)$",
     ("Dockerfile", "ARG VERSION"): r"^ARG VERSION=(\S*)$",
     ("docs/licences.md", "the version in its example"): r"ghcr\.io/vip-exporter/vip-exporter:(\S*) AS whole$",
-    ("docs/install.md", "the version in its examples"): r"(?:--version |vip-exporter/v)(\d[\w.-]*)",
+    ("docs/install.md", "the version in its examples"): r"(?:--version |vip-exporter[:/]v?)(\d[\w.-]*)",
+    ("docs/image.md", "the version in its examples"): r"vip-exporter:(\d[\w.]*)",
+    ("docs/image.md", "the version of the other image"): r"…:(\d[\w.]*)-nonroot",
+    ("docs/security.md", "the version in its examples"): r"vip-exporter:(\d[\w.]*)",
+    ("docs/upgrading.md", "the version in its examples"): r"--version (\S*)",
 }
 """Where the version is written by hand: file and key, with how it stands there. What is generated follows of itself."""
 
@@ -77,11 +82,14 @@ def notes(version: str, changelog: str) -> str:
 
 
 def main(arguments: Sequence[str]) -> int:
-    tag, *options = arguments
-    if found := problems(tag):
+    parser = argparse.ArgumentParser(prog="python -m release.versions")
+    parser.add_argument("tag", help="such as v1.2.3")
+    parser.add_argument("--notes", action="store_true", help="print the changelog's section")
+    asked = parser.parse_args(arguments)
+    if found := problems(asked.tag):
         print(*(f"not to be released: {problem}" for problem in found), sep="\n", file=sys.stderr)
         return 1
-    print(notes(tag[1:], (ROOT / CHANGELOG).read_text()) if options == ["--notes"] else f"{tag} can be released")
+    print(notes(asked.tag[1:], (ROOT / CHANGELOG).read_text()) if asked.notes else f"{asked.tag} can be released")
     return 0
 
 

@@ -11,7 +11,7 @@ as_root() {
     elif command -v sudo >/dev/null; then
         sudo "$@"
     else
-        echo "${wanted%%:*} is missing; as root: apt-get install ${wanted%%:*}" >&2
+        echo "missing:$missing; as root: apt-get install$missing" >&2
         exit 1
     fi
 }
@@ -23,12 +23,16 @@ refresh() {
 
 install() {
     export DEBIAN_FRONTEND=noninteractive
+    missing=
     for wanted in "$@"; do
         program=${wanted#*:}
         if [ "$program" != "$wanted" ] && { [ -e "$program" ] || command -v "$program" >/dev/null; }; then continue; fi
-        refresh
-        as_root apt-get -qq -y --no-install-recommends install "${wanted%%:*}" >/dev/null
+        missing="$missing ${wanted%%:*}"
     done
+    [ -n "$missing" ] || return 0
+    refresh
+    # shellcheck disable=SC2086  # names of packages, one argument each
+    as_root apt-get -qq -y --no-install-recommends install $missing >/dev/null
 }
 
 unpack() {
@@ -37,6 +41,7 @@ unpack() {
     mkdir -p "$directory"
     for wanted in "$@"; do
         [ -e "$directory/${wanted#*:}" ] && continue
+        missing=" ${wanted%%:*}"
         refresh
         (
             cd "$directory"

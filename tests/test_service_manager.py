@@ -138,6 +138,7 @@ class TestWatchdog:
             ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": str(os.getpid())}, 15_000_000_000),
             ({"WATCHDOG_USEC": "30000000", "WATCHDOG_PID": "1"}, None),
             ({"WATCHDOG_USEC": "0"}, None),
+            ({"WATCHDOG_USEC": "18446744073709551615"}, None),  # WatchdogSec=infinity
             ({"WATCHDOG_USEC": "often"}, None),
             ({"WATCHDOG_USEC": "-1"}, None),
         ],
@@ -212,7 +213,15 @@ def test_the_program_says_that_it_is_ready_alive_reloading_and_stopping(manager,
         process.wait()
 
 
-def test_a_dead_capture_thread_ends_the_signs_of_life_and_the_status_says_why(manager, intent) -> None:
+@pytest.mark.parametrize(
+    ("kill", "reason"),
+    [
+        (lambda app: app._inputs.captures[0].stop(), "the capture thread of lo has ended"),
+        (lambda app: app._web.stop(), "the web server's thread has ended"),
+    ],
+    ids=["capture", "web"],
+)
+def test_a_dead_thread_ends_the_signs_of_life_and_the_status_says_why(manager, intent, kill, reason) -> None:
     config = Config(
         intent_file=intent, capture_interface=("lo",), web_listen_address=(ADDRESS.parse(f"127.0.0.1:{free_port()}"),)
     )
@@ -226,9 +235,8 @@ def test_a_dead_capture_thread_ends_the_signs_of_life_and_the_status_says_why(ma
     app.start()
     try:
         until(lambda: "WATCHDOG=1" in manager.heard())
-        (capture,) = app._inputs.captures
-        assert capture.stop()
-        until(lambda: "STATUS=the capture thread of lo has ended" in manager.heard())
+        kill(app)
+        until(lambda: f"STATUS={reason}" in manager.heard())
         time.sleep(1)  # five times as long as between two of them
         assert "WATCHDOG=1" not in manager.heard()
     finally:

@@ -10,6 +10,7 @@ is not checked against its source when loaded (PEP 552): both lie in the same re
 from __future__ import annotations
 
 import ast
+import asyncio
 import contextlib
 import io
 import os
@@ -70,6 +71,7 @@ def _import(name: str) -> None:
 def _use(directory: Path) -> None:
     """What libraries put off until they are used, no import of ours tells."""
     _ask_kubernetes(directory)
+    asyncio.run(_prepare_to_run())
     _replay(directory)
     _run("--version")
     _run("--help")
@@ -96,6 +98,17 @@ def _ask_kubernetes(directory: Path) -> None:
         with contextlib.suppress(ClusterError):
             client.list(target)
             raise AssertionError("a wrong token was let in")
+
+
+async def _prepare_to_run() -> None:
+    """Where scheduler and web server find out what they need."""
+    from tornado.ioloop import IOLoop
+
+    from exporter.scheduler import Scheduler
+    from exporter.vip.model import SECOND
+
+    Scheduler().every(SECOND, lambda: None, name="never started")
+    IOLoop.current()
 
 
 def _replay(directory: Path) -> None:

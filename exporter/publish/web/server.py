@@ -104,6 +104,10 @@ class WebServer:
         """The first port listened on, once started; also where port 0 was asked for. 0: only unix sockets."""
         return self._port
 
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
     def start(self) -> None:
         """Listen and serve.
 
@@ -117,7 +121,7 @@ class WebServer:
 
     def stop(self, timeout: float = 1.0) -> None:
         """Stop within `timeout` seconds; requests under way have half of that to end. Does nothing unless started."""
-        if not self._thread.is_alive():
+        if not self.alive:
             return
         loop, stopping = self._running.result()
         self._grace = timeout / 2

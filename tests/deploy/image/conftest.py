@@ -7,15 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.deploy.image.engine import Engine
+from tests.deploy.image.engine import Engine, workshop
 from tests.netns import Wire, ip, wire
 
 
 @pytest.fixture(scope="session")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engine]:
-    engine = Engine(tmp_path_factory.mktemp("podman"))
-    yield engine
-    engine.close()
+def engine() -> Iterator[Engine]:
+    with workshop() as directory:
+        yield Engine(directory)
 
 
 @pytest.fixture(scope="session")

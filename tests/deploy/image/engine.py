@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
+import signal
 import stat
 import subprocess
 import sys
@@ -17,7 +19,7 @@ from urllib.error import URLError
 from urllib.request import ProxyHandler, build_opener
 
 from exporter.lab.program import Sample, read_samples
-from tests.deploy.image.bases import BUILD, RUN, bases, forget_mounts, storage_driver
+from tests.deploy.image.bases import BUILD, CACHE, RUN, bases, forget_mounts, storage_driver
 from tests.netns import inside
 
 ROOT = Path(__file__).parents[3]
@@ -46,16 +48,41 @@ BOUNDING_ONLY = ("inheritable", "ambient", "permitted", "effective")
 _ONE_VERSION_OF_CONTROL_GROUPS = (
     'umount --recursive /sys/fs/cgroup && mount --types cgroup2 cgroup2 /sys/fs/cgroup && exec "$@"'
 )
+# None outlives the tests for long, whatever becomes of them.
+_SECONDS = 120
 # podman would raise these, for which not every machine gives root the right.
 _LIMITS = ("--ulimit", "nofile=4096:4096", "--ulimit", "nproc=4096:4096")
 _OPENER = build_opener(ProxyHandler({}))
+
+
+@contextmanager
+def workshop() -> Iterator[Path]:
+    """An empty directory for podman's store, for one test run at a time; what an interrupted one left goes first.
+
+    It lies beside the stand-ins: both stores need the same kind of file system, and /tmp may be on another.
+    """
+    directory = CACHE.with_name("image-work")
+    directory.mkdir(parents=True, exist_ok=True)
+    with directory.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        _empty(directory)
+        try:
+            yield directory
+        finally:
+            _empty(directory)
+
+
+def _empty(directory: Path) -> None:
+    forget_mounts(directory)
+    for path in directory.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
 
 
 class Engine:
     """podman with a store of its own.
 
     Args:
-        directory: an empty one, for everything.
+        directory: an empty one, for everything: a `workshop`.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -66,12 +93,6 @@ class Engine:
             *("--cgroup-manager", "cgroupfs"),
         ]
         self._containers = 0
-
-    def close(self) -> None:
-        """Leave nothing behind: no mount, and not the gigabyte that a build takes."""
-        self.podman("image", "unmount", "--all")
-        forget_mounts(self._directory)
-        shutil.rmtree(self._directory)
 
     def podman(self, *arguments: str) -> str:
         """What a command of podman prints; it must end well."""
@@ -110,8 +131,9 @@ class Engine:
             empty: the sets of capabilities that the container's process begins without.
         """
         hooks = self._hooks(empty)
-        run = (*self._podman, "--hooks-dir", str(hooks), "run", "--rm", "--pull=never", "--cgroups=disabled", *_LIMITS)
-        return ["unshare", "--mount", "sh", "-c", _ONE_VERSION_OF_CONTROL_GROUPS, "sh", *run, *options]
+        podman = (*self._podman, "--hooks-dir", str(hooks))
+        run = ("run", "--rm", "--pull=never", "--cgroups=disabled", f"--timeout={_SECONDS}", *_LIMITS)
+        return ["unshare", "--mount", "sh", "-c", _ONE_VERSION_OF_CONTROL_GROUPS, "sh", *podman, *run, *options]
 
     def run(
         self, *options: str, network: str = "none", empty: Sequence[str] = AS_IN_KUBERNETES
@@ -137,12 +159,13 @@ class Engine:
                 time.sleep(0.05)
             container.pid = int(self.podman("inspect", "--format", "{{.State.Pid}}", name))
             yield container
-            os.kill(container.pid, 15)
+            os.kill(container.pid, signal.SIGTERM)
             assert process.wait(10) == 0, log.read_text()
         finally:
             if process.poll() is None:
-                if container.pid:
-                    os.kill(container.pid, 9)
+                # First the container: to kill podman alone would leave it running.
+                for pid in self.podman("ps", "--filter", f"name=^{name}$", "--format", "{{.Pid}}").split():
+                    os.kill(int(pid), signal.SIGKILL)
                 process.kill()
                 process.wait()
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+import yaml
 
 from exporter import __version__
 from exporter.lab.kubeapi import KubeAPI
@@ -14,7 +16,7 @@ from exporter.lab.repeater import Repeater
 from exporter.vip.model import SECOND, parse_mac
 from exporter.wire import craft
 from tests.cluster.conftest import service
-from tests.deploy.image.engine import NET_RAW, NO_NEW_PRIVILEGES, READ_ONLY, REVISION, Engine
+from tests.deploy.image.engine import NET_RAW, NO_NEW_PRIVILEGES, NO_RIGHTS, READ_ONLY, REVISION, Engine
 from tests.netns import inside
 
 pytestmark = pytest.mark.timeout(400)
@@ -39,8 +41,8 @@ def test_replay_judges_a_capture(engine, image, tmp_path, form, sign) -> None:
     capture = tmp_path / "capture.pcap.gz"
     packets = [(at * SECOND, craft.announcement(ip_address(VIP), MAC)) for at in range(1, 30, 3)]
     craft.write_capture(capture, packets, compressed=True)
-    volume = ("--volume", f"{capture}:/capture.pcap.gz:ro")
-    done = engine.run(*CONFINED, *volume, image, "replay", "/capture.pcap.gz", "--vip", VIP, "--format", form)
+    confined = (*READ_ONLY, *NO_RIGHTS, *NO_NEW_PRIVILEGES, "--volume", f"{capture}:/capture.pcap.gz:ro")
+    done = engine.run(*confined, image, "replay", "/capture.pcap.gz", "--vip", VIP, "--format", form)
     assert (done.returncode, done.stderr) == (0, "")
     assert sign in done.stdout
 
@@ -54,10 +56,15 @@ def cluster(cable, tmp_path):
         api.apply("nodes", {"metadata": {"name": "node-1"}, "status": {"addresses": []}})
         api.start()
     kubeconfig = api.write_kubeconfig(tmp_path / "kubeconfig")
+    # As most have it; nobody looks at it here, but the library lays it down in a file.
+    embedded = {"certificate-authority-data": base64.b64encode(b"a certificate").decode()}
+    content = yaml.safe_load(kubeconfig.read_text())
+    content["clusters"][0]["cluster"] |= embedded
+    kubeconfig.write_text(yaml.safe_dump(content))
     kubeconfig.chmod(0o644)  # else nobody but root could read it
     announcer = Repeater(lambda: cable.send([craft.announcement(ip_address(VIP), MAC)]), period=0.5, name="announcer")
     announcer.start()
-    yield "--volume", f"{kubeconfig}:/etc/vip-exporter/kubeconfig:ro"
+    yield "--volume", f"{kubeconfig}:/etc/vip-exporter/kubeconfig:ro", "--tmpfs", "/tmp"
     announcer.stop()
     api.stop()
 

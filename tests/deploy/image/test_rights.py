@@ -109,6 +109,7 @@ def test_no_new_privileges_with_net_raw_in_the_bounding_set_only_is_refused(engi
     refused(engine.run(*options, network=f"ns:/run/netns/{cable.here}", empty=BOUNDING_ONLY))
 
 
-def test_what_needs_no_frames_needs_no_rights(engine, image) -> None:
-    done = engine.run("--user", "12345:12345", *READ_ONLY, *NO_RIGHTS, *NO_NEW_PRIVILEGES, image, "--version")
+@pytest.mark.parametrize("arguments", [["--version"], ["--config.check"]], ids=" ".join)
+def test_what_needs_no_frames_needs_no_rights(engine, image, arguments) -> None:
+    done = engine.run("--user", "12345:12345", *READ_ONLY, *NO_RIGHTS, *NO_NEW_PRIVILEGES, image, *arguments)
     assert done.returncode == 0, done.stderr

@@ -95,6 +95,15 @@ def test_the_program_says_so() -> None:
     assert f"not to be released: exporter/__init__.py: __version__ is {__version__}, not 99.0.0" in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [(), (TAG, "--note-s")], ids=["no tag", "unknown option"])
+def test_what_it_is_not_told_it_asks_for(arguments) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "release.versions", *arguments], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("usage: python -m release.versions")
+
+
 def test_the_changelog_has_only_known_kinds() -> None:
     """Each entry begins with one of the kinds that its head names."""
     text = (ROOT / CHANGELOG).read_text()

@@ -131,6 +131,23 @@ def test_images_are_built_from_stages_that_are_there() -> None:
     assert given <= arguments
 
 
+def test_images_are_built_for_both_architectures() -> None:
+    built = [
+        step["with"].get("platforms")
+        for name, job in jobs()
+        for step in job.get("steps", ())
+        if name.endswith(" image")
+        and "docker/build-push-action" in step.get("uses", "")
+        and not step["with"].get("load")
+    ]
+    assert built == ["linux/amd64,linux/arm64"] * 2
+
+
+def test_no_build_leaves_artifacts_of_its_own() -> None:
+    """They would be among those of the release that calls it."""
+    assert {job["env"]["DOCKER_BUILD_SUMMARY"] for name, job in jobs() if name.endswith(" image")} == {"false"}
+
+
 def test_every_python_that_we_promise_is_tested() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     promised = [

@@ -102,14 +102,20 @@ class TestReload:
 
 class TestRestart:
     def test_one_that_hangs_is_restarted_by_the_watchdog(self, stopped) -> None:
-        stopped.drop_in(f"{FAST}WatchdogSec=1s\nTimeoutAbortSec=500ms\n")
+        stopped.drop_in(f"{FAST}WatchdogSec=3s\nTimeoutAbortSec=500ms\n")
         stopped.systemctl("start", "vip-exporter")
         healthy = stopped.show("MainPID")
-        time.sleep(2)
+        time.sleep(4)
         assert stopped.show("MainPID") == healthy
         stopped.systemctl("kill", "--signal=STOP", "vip-exporter")
         stopped.until(lambda: stopped.show("NRestarts") == "1" and stopped.show("SubState") == "running")
         assert stopped.wrote("Watchdog timeout")
+        assert stopped.get("/-/ready") == "ok\n"
+
+    def test_without_a_watchdog_it_runs_as_well(self, stopped) -> None:
+        """It is told of one all the same, at a time that no calendar has."""
+        stopped.drop_in("[Service]\nWatchdogSec=infinity\n")
+        stopped.systemctl("start", "vip-exporter")
         assert stopped.get("/-/ready") == "ok\n"
 
     def test_it_leaves_in_the_journal_where_its_threads_were_and_no_core(self, stopped) -> None:
