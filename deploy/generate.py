@@ -1,4 +1,7 @@
-"""Makes the chart's README, and of the chart the manifests for kubectl, for `make generate`. Tests hold them to it."""
+"""Makes what of the chart is made from other files, and the manifests for kubectl, for `make generate`.
+
+Tests hold the files to it.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ import yaml
 from exporter import __version__
 
 HERE = Path(__file__).parent
+ROOT = HERE.parent
 CHART = HERE / "chart"
 MANIFESTS = HERE / "manifests"
 
@@ -206,7 +210,27 @@ With prometheus-operator, add to the command
 
 ## TLS and passwords
 
-[web-config.md]({_DOCS}/web-config.md) has the format. With a certificate of cert-manager:
+[web-config.md]({_DOCS}/web-config.md) has the format. With a certificate of cert-manager, from an issuer that puts its
+own into `ca.crt` (one of type CA does, ACME does not):
+
+```yaml
+apiVersion: cert-manager.io/v1
+kind: Certificate
+metadata:
+  name: vip-exporter
+  namespace: {NAMESPACE}
+spec:
+  secretName: vip-exporter-tls
+  dnsNames: [vip-exporter]
+  issuerRef: {{kind: ClusterIssuer, name: internal-ca}}
+```
+
+with the password for Prometheus, of which `web.config` has the hash, in a Secret beside it
+
+    kubectl -n {NAMESPACE} create secret generic vip-exporter-login \\
+        --from-literal=username=prometheus --from-literal=password='…'
+
+and with these values:
 
 ```yaml
 web:
@@ -226,13 +250,20 @@ podMonitor:
 ```
 
 Probes follow: over HTTPS, or as a mere connection where client certificates are required, for the kubelet has none.
+A new certificate or hash is taken up as it comes. Where users, TLS or client certificates are no longer asked for, the
+pods restart, for while it runs the program takes no lock off; with `web.existingSecret`, restart them yourself.
 
 ## Who can reach the port
 
 Port 10150 is served at every address of the node. Most network plugins do **not** apply a NetworkPolicy to pods that
 have the node's network (Calico and Cilium have policies of their own for hosts), so `networkPolicy.enabled` may change
 nothing: try it. What always holds is `listenHost: $(HOST_IP)`, which serves at the node's own address only; TLS and
-passwords; and a firewall on the node.
+passwords; and a firewall on the node. 127.0.0.1 is no choice: the kubelet's probes come to the node's address.
+
+## A second release
+
+Releases of one name in different namespaces have roles of their own. But a node has each port once, so the second one
+needs another `port`; and dashboards in one namespace can be of one release only.
 
 ## Values
 
@@ -249,7 +280,13 @@ def readme() -> str:
     )
 
 
+# --- rules and dashboards ---------------------------------------------------------------------------------------------
+
+COPIED = (ROOT / "alerts" / "rules.yaml", *sorted((ROOT / "dashboards").glob("vip-*.json")))
+"""What the chart brings along as it is. Helm reads nothing outside of a chart, and not every way to it keeps links."""
+
 GENERATED = {
+    **{CHART / "files" / source.name: source.read_text for source in COPIED},
     CHART / "README.md": readme,
     MANIFESTS / "harvester.yaml": harvester,
     MANIFESTS / "kube-vip.yaml": kube_vip,

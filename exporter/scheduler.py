@@ -12,7 +12,6 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from exporter import log
 from exporter.vip.model import SECOND, Nanoseconds
 
-
 LOOK_AT_CLOCK = 1.0
 """Seconds between looks at whether the wall clock was set back."""
 SET_BACK = 0.5

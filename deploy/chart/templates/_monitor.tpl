@@ -3,7 +3,9 @@
 {{- $door := include "vip-exporter.door" .root | fromYaml -}}
 - port: metrics
   scheme: {{ $door.tls | ternary "https" "http" }}
-  interval: {{ .monitor.interval }}
+{{- with .monitor.interval }}
+  interval: {{ . }}
+{{- end }}
 {{- with .monitor.scrapeTimeout }}
   scrapeTimeout: {{ . }}
 {{- end }}
@@ -19,7 +21,7 @@
     # The rules tell clusters apart by the job.
     - action: replace
       targetLabel: job
-      replacement: {{ .monitor.job }}
+      replacement: {{ quote .monitor.job }}
     # One pod a node: its name says more than the address or the pod's name.
     - action: replace
       sourceLabels: [__meta_kubernetes_pod_node_name]
@@ -34,4 +36,14 @@
   metricRelabelings:
   {{- toYaml . | nindent 4 }}
 {{- end }}
+{{- end -}}
+
+{{/* A duration such as 1m30s, in milliseconds. */}}
+{{- define "vip-exporter.milliseconds" -}}
+{{- $units := dict "ms" 1 "s" 1000 "m" 60000 "h" 3600000 -}}
+{{- $total := 0 -}}
+{{- range regexFindAll "[0-9]+[a-z]+" . -1 -}}
+{{- $total = add $total (mul (regexFind "[0-9]+" . | atoi) (regexFind "[a-z]+" . | get $units)) -}}
+{{- end -}}
+{{- $total -}}
 {{- end -}}

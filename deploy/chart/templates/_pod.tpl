@@ -1,12 +1,24 @@
 {{/* Parts of the pod. */}}
 
+{{/*
+What the program reads at its start only restarts the pods as it changes: the settings; of the front door which locks
+there are, for it takes none off while it runs (docs/web-config.md).
+*/}}
+{{- define "vip-exporter.podAnnotations" -}}
+checksum/config: {{ include "vip-exporter.settings" . | sha256sum }}
+{{- if .Values.web.config }}
+checksum/locks: {{ include "vip-exporter.locks" . | sha256sum }}
+{{- end }}
+kubectl.kubernetes.io/default-container: vip-exporter
+{{- end -}}
+
 {{- define "vip-exporter.podSecurityContext" -}}
 {{- $context := dict "seccompProfile" (dict "type" "RuntimeDefault") -}}
 {{- if .Values.nonRoot -}}
 {{- /* So that its files of Secrets can be read by it. */ -}}
 {{- $_ := set $context "fsGroup" 65532 -}}
 {{- end -}}
-{{- toYaml (mergeOverwrite $context .Values.podSecurityContext) -}}
+{{- toYaml (mergeOverwrite $context (.Values.podSecurityContext | default dict)) -}}
 {{- end -}}
 
 {{/*
@@ -23,7 +35,7 @@ Kubernetes gives a process without uid 0 no capability but that of the file it e
   "readOnlyRootFilesystem" true
   "capabilities" (dict "drop" (list "ALL") "add" (list "NET_RAW"))
 -}}
-{{- toYaml (mergeOverwrite $context .Values.containerSecurityContext) -}}
+{{- toYaml (mergeOverwrite $context (.Values.containerSecurityContext | default dict)) -}}
 {{- end -}}
 
 {{/* A probe of `path` with the times of `probe`. */}}
@@ -38,5 +50,7 @@ httpGet:
   port: metrics
   scheme: {{ $door.tls | ternary "HTTPS" "HTTP" }}
 {{- end }}
-{{ toYaml .probe }}
+{{- with .probe }}
+{{ toYaml . }}
+{{- end }}
 {{- end -}}

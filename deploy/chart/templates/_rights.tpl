@@ -16,7 +16,7 @@
 {{- include "vip-exporter.permit" (dict "rights" $rights "resource" "services" "ref" .) -}}
 {{- include "vip-exporter.permit" (dict "rights" $rights "resource" "leases" "ref" (replace "/" "/kubevip-" .)) -}}
 {{- end -}}
-{{- range concat .Values.leases.services .Values.leases.additional (.Values.controlPlane.addresses | empty | ternary list (list .Values.controlPlane.lease)) -}}
+{{- range concat (.Values.leases.services | default list) (.Values.leases.additional | default list) (.Values.controlPlane.addresses | empty | ternary list (list .Values.controlPlane.lease)) -}}
 {{- include "vip-exporter.permit" (dict "rights" $rights "resource" "leases" "ref" .) -}}
 {{- end -}}
 {{- end -}}
@@ -31,5 +31,5 @@
 
 {{/* Whether the Leases are listed all at once: with discovery, and with more of them than are watched each by its name. */}}
 {{- define "vip-exporter.allLeases" -}}
-{{- or .Values.services.discover (gt (len (concat .Values.services.watch .Values.leases.additional)) 20) -}}
+{{- or .Values.services.discover (gt (len (concat (.Values.services.watch | default list) (.Values.leases.additional | default list))) 20) -}}
 {{- end -}}

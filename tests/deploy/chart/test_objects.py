@@ -7,6 +7,7 @@ from functools import cache
 
 import kubernetes_validate
 import pytest
+import yaml
 from kubernetes_validate import utils
 
 from exporter import __version__
@@ -34,6 +35,9 @@ INLINE_TLS = {"tls_server_config": {"cert_file": "tls.crt", "key_file": "tls.key
 STRICT_TLS = {
     "tls_server_config": {"client_auth_type": "RequireAndVerifyClientCert", **INLINE_TLS["tls_server_config"]}
 }
+
+CLOSED = {**STRICT_TLS, "basic_auth_users": {"prometheus": "hash"}}
+OTHER_TLS = STRICT_TLS["tls_server_config"] | {"cert_file": "new.crt", "key_file": "new.key"}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -179,12 +183,34 @@ def test_a_change_of_settings_restarts_the_pods() -> None:
     [
         ({}, {"podMonitor.enabled": True, "prometheusRule.enabled": True, "dashboards.enabled": True}),
         ({"web.config": {"basic_auth_users": {"a": "b"}}}, {"web.config": {"basic_auth_users": {"c": "d"}}}),
+        ({"web.config": CLOSED}, {"web.config": CLOSED | {"tls_server_config": OTHER_TLS}}),
     ],
-    ids=["monitoring", "users"],
+    ids=["monitoring", "users", "certificates"],
 )
 def test_what_the_program_reads_anew_or_never_restarts_none(before, after) -> None:
     daemonsets = [only("DaemonSet", nested(values)) for values in (before, after)]
     assert daemonsets[0] == daemonsets[1]
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        {"basic_auth_users": CLOSED["basic_auth_users"]},
+        {"tls_server_config": CLOSED["tls_server_config"]},
+        CLOSED | {"basic_auth_users": {}},
+        CLOSED | INLINE_TLS,
+        CLOSED | {"tls_server_config": OTHER_TLS | {"client_auth_type": "VerifyClientCertIfGiven"}},
+    ],
+    ids=["TLS", "users", "all users", "client certificates", "client certificates required"],
+)
+def test_a_lock_that_is_taken_off_restarts_the_pods(after) -> None:
+    """The running program takes none off."""
+    annotations = [
+        only("DaemonSet", nested({"web.config": config}))["spec"]["template"]["metadata"]["annotations"]
+        for config in (CLOSED, after)
+    ]
+    assert annotations[0].keys() == annotations[1].keys()
+    assert annotations[0] != annotations[1]
 
 
 # --- names and labels -------------------------------------------------------------------------------------------------
@@ -204,7 +230,8 @@ def test_objects_are_named_after_the_release(release: str, values, name: str) ->
     found = only("DaemonSet", values, name=release)
     assert found["metadata"]["name"] == name
     for one in objects(nested({"dashboards.enabled": True, "service.enabled": True, **values}), name=release):
-        assert re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", one["metadata"]["name"])
+        if one["apiVersion"] != "rbac.authorization.k8s.io/v1":
+            assert re.fullmatch("[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", one["metadata"]["name"])
 
 
 def test_all_objects_have_the_usual_labels_and_those_added() -> None:
@@ -233,6 +260,140 @@ def test_pods_are_chosen_by_labels_that_never_change() -> None:
     assert only("ServiceMonitor", SERVICE_MONITOR)["spec"]["selector"] == {"matchLabels": chosen}
 
 
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("ServiceAccount", {}),
+        ("PodMonitor", {"podMonitor.enabled": True, "podMonitor.additionalLabels": {"team": "specific"}}),
+        ("ServiceMonitor", {"serviceMonitor.enabled": True, "serviceMonitor.additionalLabels": {"team": "specific"}}),
+        ("PrometheusRule", {"prometheusRule.enabled": True, "prometheusRule.additionalLabels": {"team": "specific"}}),
+    ],
+)
+def test_of_labels_with_one_key_the_more_specific_counts(kind: str, values) -> None:
+    common = {"team": "common", "app.kubernetes.io/version": "9"}
+    labels = only(kind, nested({"commonLabels": common, **values}))["metadata"]["labels"]
+    assert labels["team"] == ("specific" if values else "common")
+    assert labels["app.kubernetes.io/version"] == "9"
+
+
+def test_the_dashboards_label_counts_before_a_common_one() -> None:
+    values = nested({"dashboards.enabled": True, "commonLabels": {"grafana_dashboard": "0"}})
+    found = [one for one in of("ConfigMap", values) if "config.yaml" not in one["data"]]
+    assert {one["metadata"]["labels"]["grafana_dashboard"] for one in found} == {"1"}
+
+
+def test_labels_and_annotations_of_pods_count_before_others() -> None:
+    values = nested(
+        {
+            "commonLabels": {"team": "common", "app.kubernetes.io/name": "vip-exporter"},
+            "podLabels": {"team": ""},
+            "podAnnotations": {"kubectl.kubernetes.io/default-container": "other"},
+        }
+    )
+    metadata = only("DaemonSet", values)["spec"]["template"]["metadata"]
+    assert metadata["labels"]["team"] == ""
+    assert metadata["annotations"]["kubectl.kubernetes.io/default-container"] == "other"
+    assert metadata["annotations"].keys() == {"checksum/config", "kubectl.kubernetes.io/default-container"}
+
+
+@pytest.mark.parametrize("set_up", [*SET_UPS, "colliding"])
+def test_no_key_stands_twice(set_up: str) -> None:
+    """Of which most readers would take the last, and some none."""
+    twice = {"app.kubernetes.io/version": "9", "helm.sh/chart": "x", "release": "x", "grafana_dashboard": "x"}
+    colliding = nested(
+        {
+            "commonLabels": twice,
+            "podLabels": twice,
+            "podAnnotations": {"checksum/config": "x", "checksum/locks": "x"},
+            "podMonitor.additionalLabels": twice,
+            "prometheusRule.additionalLabels": twice,
+        },
+        EVERYTHING,
+    )
+    for template, text in texts({**SET_UPS, "colliding": colliding}[set_up]).items():
+        if template != "NOTES.txt":
+            for document in yaml.compose_all(text, yaml.CSafeLoader):
+                assert doubled(document) == [], template
+
+
+def doubled(node: yaml.Node | None) -> list[str]:
+    """Keys that stand twice in one map."""
+    if isinstance(node, yaml.MappingNode):
+        keys = [key.value for key, _ in node.value]
+        here = [key for key in keys if keys.count(key) > 1]
+        return here + [key for _, value in node.value for key in doubled(value)]
+    return [key for item in node.value for key in doubled(item)] if isinstance(node, yaml.SequenceNode) else []
+
+
+ODD = nested(
+    {
+        "nonRoot": False,
+        "services.watch": ["lb/no", "2024/1e3"],
+        "leases.services": ["on/0x1f"],
+        "leases.additional": [],
+        "harvester.configMap": "15/12",
+        "state.hostPath": "/data/vip of the " + "very " * 20 + "long name #1: here",
+        "priorityClassName": "1e3",
+        "serviceAccount.name": "0o17",
+        "imagePullSecrets": [{"name": "12"}],
+        "web.config": {},
+        "web.tlsSecret": "12",
+        "web.existingSecret": "on",
+        "web.tls": True,
+        "podMonitor.job": "a: b " + "c " * 50 + "#",
+        "dashboards.namespace": "2024",
+        "dashboards.label": "yes",
+        "dashboards.labelValue": "no",
+        "commonLabels": {"on": "off", "1": "2"},
+    },
+    EVERYTHING,
+)
+"""Names that YAML could take for numbers, switches or comments."""
+
+
+@pytest.mark.parametrize("name", ["123", "on"])
+def test_a_name_stays_a_name(name: str) -> None:
+    values = ODD | {"fullnameOverride": name}
+    release = {"name": "2024", "namespace": "2024"}
+    for one in objects(values, **release):
+        metadata = one["metadata"]
+        labels = metadata["labels"]
+        names = (metadata["name"], metadata.get("namespace", ""), *labels, *labels.values())
+        assert all(isinstance(each, str) for each in names), one["kind"]
+        assert labels["app.kubernetes.io/instance"] == "2024"
+        if one["apiVersion"] != OTHERS:
+            assert kubernetes_validate.validate(one, VERSIONS[-1], strict=True) in VERSIONS[-1]
+    daemonset = only("DaemonSet", values, **release)
+    spec = daemonset["spec"]["template"]["spec"]
+    assert (daemonset["metadata"]["name"], daemonset["metadata"]["namespace"]) == (name, "2024")
+    assert (spec["priorityClassName"], spec["serviceAccountName"], spec["imagePullSecrets"]) == (
+        *("1e3", "0o17"),
+        [{"name": "12"}],
+    )
+    volumes = {one["name"]: one for one in spec["volumes"]}
+    assert volumes["state"]["hostPath"]["path"] == ODD["state"]["hostPath"]
+    assert volumes["web"]["projected"]["sources"] == [{"secret": {"name": "on"}}, {"secret": {"name": "12"}}]
+    permitted = {
+        (role["metadata"]["namespace"], named)
+        for role in of("Role", values, **release)
+        for rule in role["rules"]
+        for named in rule["resourceNames"]
+    }
+    assert permitted >= {("lb", "no"), ("2024", "1e3"), ("on", "0x1f"), ("15", "12"), ("lb", "kubevip-no")}
+    assert settings(values, **release)["services"] == {"watch": ["lb/no", "2024/1e3"]}
+    monitor = only("PodMonitor", values, **release)
+    assert monitor["spec"]["podMetricsEndpoints"][0]["relabelings"][0]["replacement"] == ODD["podMonitor"]["job"]
+    board = next(one for one in of("ConfigMap", values, **release) if "config.yaml" not in one["data"])
+    assert board["metadata"]["labels"].items() >= {"yes": "no", "on": "off", "1": "2"}.items()
+
+
+def test_a_service_monitor_takes_odd_names_too() -> None:
+    values = nested({"podMonitor.enabled": False, "serviceMonitor.enabled": True, "serviceMonitor.job": "on"}, ODD)
+    monitor = only("ServiceMonitor", values, name="2024", namespace="2024")
+    assert monitor["spec"]["endpoints"][0]["relabelings"][0]["replacement"] == "on"
+    assert monitor["metadata"]["namespace"] == "2024"
+
+
 def test_another_namespace_holds_for_all_that_is_ours() -> None:
     values = nested({"namespaceOverride": "other"}, EVERYTHING)
     namespaces = {(one["kind"], one["metadata"].get("namespace")) for one in objects(values)}
@@ -249,6 +410,8 @@ def test_another_namespace_holds_for_all_that_is_ours() -> None:
         ({}, f"{IMAGE}:{__version__}"),
         ({"image.tag": "9.9.9", "nonRoot": True}, f"{IMAGE}:9.9.9-nonroot"),
         ({"image.registry": "", "image.repository": "vips"}, f"vips:{__version__}"),
+        ({"image.registry": "192.0.2.1:5000/"}, f"192.0.2.1:5000/vip-exporter/vip-exporter:{__version__}"),
+        ({"image.registry": "", "image.repository": "12", "image.tag": "34"}, "12:34"),
         ({"image.digest": "sha256:" + "0" * 64}, f"{IMAGE}:{__version__}@sha256:" + "0" * 64),
     ],
 )

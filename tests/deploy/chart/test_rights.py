@@ -243,6 +243,28 @@ def test_the_account_of_the_pods_is_the_one_that_is_bound(namespace: str, accoun
     assert {where for where, _ in bound} == {"", "kube-system"}
 
 
+def test_releases_of_one_name_in_two_namespaces_have_roles_of_their_own() -> None:
+    """Those that stand outside of a namespace, or in one of somebody else's, would be the same object."""
+    kinds = {"Role", "RoleBinding", "ClusterRole", "ClusterRoleBinding"}
+    for values in (HARVESTER, nested({"fullnameOverride": "vips"})):
+        names = [
+            {
+                (one["kind"], one["metadata"].get("namespace"), one["metadata"]["name"])
+                for one in objects(values, namespace=namespace)
+                if one["kind"] in kinds
+            }
+            for namespace in ("vip-exporter", "monitoring")
+        ]
+        assert not names[0] & names[1]
+        assert {(kind, where) for kind, where, _ in names[0]} == {(kind, where) for kind, where, _ in names[1]}
+
+
+def test_the_usual_release_has_roles_of_its_name() -> None:
+    assert {role["metadata"]["name"] for role in of("ClusterRole", DEFAULT)} == {"vip-exporter"}
+    elsewhere = of("ClusterRole", DEFAULT, namespace="monitoring")
+    assert {role["metadata"]["name"] for role in elsewhere} == {"vip-exporter:monitoring"}
+
+
 def test_outside_of_harvester_nothing_of_it_is_needed() -> None:
     """A Role in a namespace that is not there would fail the installation."""
     for set_up in ("default", "named"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,7 +15,8 @@ from yamllint.config import YamlLintConfig
 
 from deploy.generate import CHART, documented
 from exporter.config import SETTINGS
-from tests.deploy.chart.charts import DEFAULT, EVERYTHING, chart, nested, settings, texts
+from tests.deploy.chart.charts import DEFAULT, EVERYTHING, chart, container, nested, objects, only, settings, texts
+from tests.deploy.chart.program import given
 
 VALUES = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
@@ -150,8 +152,9 @@ def test_every_value_is_documented() -> None:
 
 
 def test_the_schema_knows_every_value_and_no_other() -> None:
+    """But for the two that a chart has as part of another."""
     assert SCHEMA["additionalProperties"] is False
-    assert set(known(SCHEMA)) - {"global"} == set(DOCUMENTED)
+    assert set(known(SCHEMA)) - {"global", "enabled"} == set(DOCUMENTED)
 
 
 def test_the_defaults_are_good() -> None:
@@ -190,11 +193,26 @@ def test_yamllint_finds_no_fault(file: str) -> None:
         ({"image.pullPolicy": "Sometimes"}, "at '/image/pullPolicy': value must be one of"),
         ({"image.digest": "0000"}, "at '/image/digest': '0000' does not match pattern"),
         ({"services.watch": ["web"]}, "at '/services/watch/0': 'web' does not match pattern"),
-        ({"services.watch": "lb/web"}, "at '/services/watch': got string, want array"),
+        ({"services.watch": "lb/web"}, "at '/services/watch': got string, want "),
         ({"leases.services": ["lock"]}, "at '/leases/services/0': 'lock' does not match pattern"),
         ({"kubeVip.daemonsets": ["kube-vip"]}, "at '/kubeVip/daemonsets/0': 'kube-vip' does not match pattern"),
         ({"harvester.configMap": "vip"}, "at '/harvester/configMap'"),
         ({"controlPlane.addresses": ["vip.example.org"]}, "at '/controlPlane/addresses/0'"),
+        *(
+            ({"controlPlane.addresses": [address]}, f"at '/controlPlane/addresses/0': '{address}' does not match")
+            for address in ("1:2:3", "192.0.2", "192.0.2.256", "2001:db8::1::2", "::1/128", "")
+        ),
+        *(
+            ({"listenHost": host}, f"at '/listenHost': '{host}' does not match pattern")
+            for host in ("localhost", "2001:db8::1", "$(NODE_NAME)", "192.0.2.1:80", "[$(HOST_IP)", "[192.0.2.1]")
+        ),
+        ({"image.repository": "a b"}, "at '/image/repository': 'a b' does not match pattern"),
+        ({"podMonitor.interval": "15"}, "at '/podMonitor/interval': '15' does not match pattern"),
+        ({"podMonitor.interval": "30s1m"}, "at '/podMonitor/interval': '30s1m' does not match pattern"),
+        ({"web.existingSecret": "a: b"}, "at '/web/existingSecret': 'a: b' does not match pattern"),
+        ({"port": None}, "missing property 'port'"),
+        ({"web": None}, "missing property 'web'"),
+        ({"services.discover": None}, "at '/services': missing property 'discover'"),
         ({"state.hostPath": "var/lib"}, "at '/state/hostPath': 'var/lib' does not match pattern"),
         ({"extraArgs": ["vip.period=3s"]}, "at '/extraArgs/0': 'vip.period=3s' does not match pattern"),
         ({"podMonitor.interval": 15}, "at '/podMonitor/interval': got number, want string"),
@@ -229,6 +247,42 @@ def test_a_wrong_value_is_refused_by_name(values: Mapping[str, Any], message: st
         ({"web.tlsSecret": "pair"}, "web.tlsSecret: nothing asks for TLS; set web.config or web.existingSecret"),
         ({"web.clientCertificates": True}, "web.clientCertificates: nothing asks for TLS"),
         ({"web.config": {"basic_auth_users": {}}, "web.tls": True}, "web.config tells by itself"),
+        (
+            {"web.config": {"basic_auth_users": {"a": "b"}}, "web.tlsSecret": "pair"},
+            "names no cert_file; add tls_server_config: {cert_file: tls.crt, key_file: tls.key}",
+        ),
+        ({"web.config": {"tls_server_config": "on"}}, "web.config.tls_server_config: it must be a map, such as {"),
+        ({"web.config": {"tls_server_config": ["x"]}}, "web.config.tls_server_config: it must be a map, such as {"),
+        (
+            {"web.config": {"tls_server_config": {"client_auth_type": 4}}},
+            "web.config.tls_server_config.client_auth_type: it must be a text, such as RequireAndVerifyClientCert",
+        ),
+        *(
+            (
+                {place: {label: "other"}},
+                f"{place}: {label}: the pods are chosen by it; leave it out, or set nameOverride",
+            )
+            for place in ("commonLabels", "podLabels")
+            for label in ("app.kubernetes.io/name", "app.kubernetes.io/instance")
+        ),
+        *(
+            (
+                {f"{monitor}.enabled": True, f"{monitor}.interval": "1m", f"{monitor}.scrapeTimeout": "1m0s1ms"},
+                f"{monitor}.scrapeTimeout: 1m0s1ms is longer than {monitor}.interval, 1m; ",
+            )
+            for monitor in ("podMonitor", "serviceMonitor")
+        ),
+        *(
+            (
+                {"listenHost": host},
+                f"listenHost: neither the kubelet's probes nor Prometheus reach {host}; use $(HOST_IP)",
+            )
+            for host in ("127.0.0.1", "127.1.2.3", "[::1]", "[0:0:0:0:0:0:0:1]")
+        ),
+        *(
+            ({"extraArgs": [flag]}, f"extraArgs: {flag.partition('=')[0]}: the program would end at once")
+            for flag in ("--version", "--help", "--config.check")
+        ),
         (
             {**RULE, "prometheusRule.disabled": ["VIPmoved"]},
             "VIPmoved is no alert; there are VIPFlapping, VIPContested",
@@ -284,6 +338,67 @@ def test_every_other_setting_can_be_given(setting) -> None:
         found = found[key]
     assert found == "x"
     assert texts({"extraArgs": [f"{setting.flag}=x"], "extraEnv": [{"name": setting.variable, "value": "x"}]})
+
+
+# --- what is not there ------------------------------------------------------------------------------------------------
+
+EMPTY = [name for name, value in DOCUMENTED.items() if value.default in ({}, [])]
+FILLED = [
+    name
+    for name, value in DOCUMENTED.items()
+    if isinstance(value.default, dict | list) and value.default and name != "updateStrategy"
+]
+
+
+@pytest.mark.parametrize("name", EMPTY)
+def test_a_key_with_nothing_but_comments_is_empty(name: str) -> None:
+    """YAML reads it as null."""
+    _, context = CHANGES[name]
+    base = {"controlPlane.addresses": ["192.0.2.10"]} if name == "services.watch" else {}
+    assert objects(nested({**context, **base, name: None})) == objects(
+        nested({**context, **base, name: DOCUMENTED[name].default})
+    )
+
+
+@pytest.mark.parametrize("name", FILLED)
+def test_a_default_can_be_taken_out(name: str) -> None:
+    assert all(isinstance(one, dict) for one in objects(nested({name: None})))
+    assert texts(nested({name: None})) != texts({})
+
+
+PROBES = ["startupProbe", "livenessProbe", "readinessProbe"]
+
+
+@pytest.mark.parametrize("name", PROBES)
+def test_a_probe_without_times_has_those_of_kubernetes(name: str) -> None:
+    assert container({name: None})[name].keys() == {"httpGet"}
+
+
+@pytest.mark.parametrize("key", ["services", "web", "capture", "log"])
+def test_a_setting_with_nothing_but_comments_is_none(key: str, tmp_path: Path) -> None:
+    assert given({"config": {key: None}}, tmp_path).config() == given({}, tmp_path).config()
+
+
+@pytest.mark.parametrize("timeout", ["15s", "15000ms", "0m15s", "9s", ""])
+def test_a_scrape_may_take_as_long_as_the_interval(timeout: str) -> None:
+    assert texts(nested({**PODS, "podMonitor.interval": "15s", "podMonitor.scrapeTimeout": timeout}))
+
+
+def test_without_an_interval_that_of_prometheus_counts() -> None:
+    (endpoint,) = only("PodMonitor", nested({**PODS, "podMonitor.interval": ""}))["spec"]["podMetricsEndpoints"]
+    assert "interval" not in endpoint
+
+
+@pytest.mark.parametrize("host", ["", "192.0.2.1", "0.0.0.0", "[2001:db8::1]", "[::]", "$(HOST_IP)", "[$(HOST_IP)]"])
+def test_it_can_serve_at_an_address(host: str) -> None:
+    assert container({"listenHost": host})["args"][1] == f"--web.listen-address={host}:10150"
+
+
+@pytest.mark.parametrize(
+    "address", ["192.0.2.10", "2001:db8::10", "2001:db8:0:0:0:0:0:10", "2001:0:0:0:0:0:0:10", "::"]
+)
+def test_a_vip_of_the_control_plane_is_an_address(address: str) -> None:
+    assert settings(nested({"controlPlane.addresses": [address]}))["control-plane"]["address"] == [address]
 
 
 def test_a_great_number_stays_one() -> None:
