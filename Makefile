@@ -16,9 +16,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-header
-# Tests that only compute: they run beside the others, in what these leave of the processor. Those live by the clock.
-APART := tests/alerts tests/cli tests/cluster tests/dashboards tests/deploy/chart \
-	tests/publish/html tests/publish/page tests/publish/report tests/vip
+# Tests that compute more than they wait: they run beside the others, in what these leave of the processor. Those live by
+# the clock.
+APART := tests/alerts tests/cli tests/cluster tests/dashboards tests/deploy/chart tests/deploy/image \
+	tests/deploy/release tests/publish/html tests/publish/page tests/publish/report tests/vip
 
 .PHONY: demo test e2e check generate dist sbom bench lock
 

@@ -151,7 +151,7 @@ On any other cluster with kube-vip, where it watches every Service that kube-vip
 
     helm install {NAME} {_OCI} --version {__version__} --namespace {NAMESPACE} --create-namespace
 
-To watch certain Services, and to have rights on nothing else, add
+To watch certain Services, and have rights on no other ones, add
 `--set services.discover=false,services.watch={{lb/my-service}}`.
 
 Who holds the VIP:
