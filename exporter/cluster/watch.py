@@ -130,10 +130,12 @@ class ClusterWatcher:
             loop.stop()
         until = time.monotonic() + self._timing.stop
         ended = [loop.join(max(0.0, until - time.monotonic())) for loop in loops]
-        if not all(ended):
-            # It waits for an answer's headers; a daemon thread, it ends with that wait or with the program.
+        if all(ended):
+            self._client.close()
+        else:
+            # One that connects, which may take as long as loading the library does, or that waits for an answer's
+            # headers. A daemon thread, it ends with that or with the program, and the client that it uses with it.
             log.debug("Kubernetes watch did not end in time", threads=ended.count(False))
-        self._client.close()
 
     def relist(self) -> None:
         """List everything again now."""

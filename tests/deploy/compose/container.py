@@ -100,8 +100,8 @@ class Container(Server):
         script = "\n".join(
             [
                 f"mount -t tmpfs none {root}",
-                *(self._bind(root, source, target, read_only=ro) for source, target, ro in self._binds()),
                 *(f"mkdir -p {root}{at} && mount -t tmpfs none {root}{at}" for at in self._service.get("tmpfs", [])),
+                *(self._bind(root, source, target, read_only=ro) for source, target, ro in self._binds()),
                 *([f"mount -o remount,ro {root}"] if self._service.get("read_only") else []),
                 'exec chroot "$0" "$@"',
             ]
