@@ -60,6 +60,7 @@ class Machine:
                 "nsenter",
                 f"--target={self._pid}",
                 "--mount",
+                "--root",
                 "--pid",
                 "--cgroup",
                 "--ipc",

@@ -61,7 +61,7 @@ def test_it_can_write_to_its_own_directories_only(host) -> None:
 
 
 def test_it_sees_neither_homes_nor_other_processes_nor_devices(host) -> None:
-    inside = ("nsenter", f"--target={host.show('MainPID')}", "--mount", "--")
+    inside = ("nsenter", f"--target={host.show('MainPID')}", "--mount", "--root", "--")
     host.write("/home/somebody/secret", "secret")
     assert host.run(*inside, "ls", "-A", "/home") == ""
     assert "net" not in host.run(*inside, "ls", "/proc").split()
