@@ -19,7 +19,6 @@ BUILD = "localhost/vip-exporter-test-build"
 RUN = "localhost/vip-exporter-test-run"
 
 _RELEASE = "trixie"
-_ARCHIVE = f"deb http://deb.debian.org/debian {_RELEASE} main"
 _FOR_THE_BUILD = ("ca-certificates", "libcap2-bin", "python3-venv")
 """What the Dockerfile installs; here beforehand, so that it is fetched once."""
 
@@ -83,7 +82,7 @@ def storage_driver() -> str:
 def _build_base(root: Path) -> None:
     wanted = f"--include={','.join(_FOR_THE_BUILD)}"
     options = ("--quiet", "--mode=root", "--variant=minbase", "--dpkgopt=force-unsafe-io", wanted)
-    _run("mmdebstrap", *options, _RELEASE, str(root), _ARCHIVE)
+    _run("mmdebstrap", *options, _RELEASE, str(root))
 
 
 def _run_base(root: Path, debian: Path) -> None:
