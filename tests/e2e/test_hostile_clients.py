@@ -101,7 +101,8 @@ def test_every_scrape_is_answered_within_250_ms(tmp_path: Path, intent: Path, tl
     with exporter(tmp_path, *arguments, client=client) as running:
         before = descriptors(running), memory(running)
         with hostile(running.port, tls=tls):
-            assert descriptors(running) > before[0] + 100
+            # Of the least priority themselves, they take their time to come again after the first were hung up on.
+            until(lambda: descriptors(running) > before[0] + 100, 60)
             assert slowest_scrape(running) < WITHIN
             assert descriptors(running) < before[0] + 600
             print(f"memory grew by {memory(running) - before[1]} KiB")
