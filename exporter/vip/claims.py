@@ -8,9 +8,10 @@ is not at odds with itself. Nothing here knows of Kubernetes; what it needs of i
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
+from exporter.vip.burst import Settled
 from exporter.vip.claimants import CLAIMANT_CAP, Claim, Claimants
 from exporter.vip.evidence import Evidence
 from exporter.vip.model import ClaimantClass, EventName, Mac, Nanoseconds, State
@@ -218,6 +219,35 @@ class Claims:
         if self._episode is None or not self._episode.contested:
             self.reconsider(at)
         return True
+
+    def settled(self, macs: Collection[Mac], *, until: Nanoseconds) -> Settled:
+        """Whether further announcements of these MACs, until then, change nothing but ages and counts.
+
+        To be asked where nothing falls due until then, and none of them leaves this node.
+        """
+        holder, episode = self.holder, self._episode
+        if holder is None or self._overlap is not None or self._remembered is not None:
+            return Settled.NO
+        if not self._heard or self._silent or not self.live.keys() >= set(macs):
+            return Settled.NO
+        # Whose frames they are changes with time, where some have left this node.
+        if any(claim.last_outgoing is not None for claim in (holder, *self.live.values())):
+            return Settled.NO
+        if episode is None:
+            # The first tells of the holder's period. One of somebody else's would begin an episode.
+            alone = self.live.get(holder.mac) is holder and all(map(self._is_holder, self.live.values()))
+            return Settled.AFTER_FIRST if alone else Settled.NO
+        if episode.contested:
+            return Settled.YES
+        undecided = self._sides()[0] and episode.decide_at is None and until <= episode.start + self.period.grace
+        return Settled.YES if undecided else Settled.NO
+
+    def announce_again(self, at: Nanoseconds, mac: Mac, frames: int) -> None:
+        """Take so many more announcements, the last of them now, where these are `settled`."""
+        self._now = at
+        claim = self.live[mac]
+        claim.hear(at, outgoing=False)
+        claim.frames += frames
 
     def _is_plain_refresh(self, mac: Mac) -> bool:
         """The common case: the holder, alone, says again what is known."""

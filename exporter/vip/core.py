@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable
 from heapq import heappop, heappush
 from itertools import count
 
+from exporter.vip.burst import Settled, moments
 from exporter.vip.model import (
     SECOND,
     BoundSeen,
+    Burst,
     CaptureChanged,
     EventName,
     FramesMissed,
@@ -39,11 +41,14 @@ from exporter.vip.model import (
     format_mac,
 )
 from exporter.vip.nodes import NodeMap
+from exporter.vip.period import LEARNABLE
 from exporter.vip.snapshot import Claimant, Event, NodeMac, NodeState, Snapshot
 from exporter.vip.vip import Vip
 from exporter.vip.world import World
 
 DEFAULT_SETTLE: Nanoseconds = 15 * SECOND
+A_MOMENT: Nanoseconds = LEARNABLE[0]
+"""Announcements that follow each other within less teach nothing of the holder's habits."""
 AGAIN: Nanoseconds = SECOND // 100
 """When to look again at a VIP that asks for a moment that has passed: a defect, which must not stop the program."""
 
@@ -166,6 +171,8 @@ class Core:
         match event:
             case Sighting():
                 self._observe_sighting(event)
+            case Burst():
+                self._observe_burst(event)
             case ServiceSeen(intent=intent):
                 self._observe_service(intent)
             case ServiceGone(service=service):
@@ -219,6 +226,30 @@ class Core:
         if sighting.kind is not Kind.PROBE:
             # A node's own address may be watched too: by mistake, or because a capture is searched for all there are.
             self._hear_neighbour(sighting.vip, sighting.mac)
+
+    def _observe_burst(self, burst: Burst) -> None:
+        for at, told, frames, judged in moments(burst, settled=self._ask_settled(burst)):
+            self._advance(at)
+            if isinstance(told, NeighbourSeen):
+                self._hear_neighbour(told.address, told.mac)
+            elif judged:
+                self._observe_sighting(told)
+            else:
+                self._vips[told.vip].sight_again(self._now, told, frames)
+
+    def _ask_settled(self, burst: Burst) -> Callable[[IPAddress, Iterable[Sighting], Nanoseconds], Settled]:
+        """How to find out whether sightings that repeat have to be judged each time."""
+        nodes = self._world.nodes
+        about_nodes = any(isinstance(told, NeighbourSeen) or nodes.has_address(told.vip) for told, _ in burst.heard)
+
+        def settled(address: IPAddress, sightings: Iterable[Sighting], until: Nanoseconds) -> Settled:
+            vip, due = self._vips.get(address), nodes.next_due()
+            # What is learned or forgotten of the nodes may change whose frames they are.
+            if vip is None or about_nodes or (due is not None and due <= until) or until - burst.at >= A_MOMENT:
+                return Settled.NO
+            return vip.settled(sightings, until=until)
+
+        return settled
 
     def _advance_one(self, vip: Vip) -> None:
         announced = vip.is_announced

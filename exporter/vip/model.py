@@ -7,10 +7,11 @@ Which wall-clock moment such a time stands for is not known here; `publish` is t
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import NewType
+from typing import NamedTuple, NewType
 
 IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
@@ -309,6 +310,23 @@ class Remembered:
     """When it was last announced. These two lie before the program's start, and may be negative."""
 
 
+class Heard(NamedTuple):
+    """What one frame told, and each time that it came."""
+
+    told: Sighting | NeighbourSeen
+    times: Sequence[Nanoseconds]
+    """In their order; the first is that of `told`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """What came within a moment, when some of it came several times: the same as each by itself, in order of time."""
+
+    at: Nanoseconds
+    """The first of all times."""
+    heard: tuple[Heard, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class CaptureChanged:
     """Capture on an interface began to work or stopped."""
@@ -336,6 +354,7 @@ Input = (
     | LeaseGone
     | NodesSeen
     | NeighbourSeen
+    | Burst
     | HostSeen
     | HostLost
     | BoundSeen

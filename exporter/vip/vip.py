@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
+from exporter.vip.burst import Settled
 from exporter.vip.checks import Facts, Mismatches, failures, held_back, requirements, undecided
 from exporter.vip.claimants import Claim
 from exporter.vip.claims import Claims
@@ -144,23 +145,59 @@ class Vip:
             self._sightings[kind] += 1
         return False
 
+    def settled(self, sightings: Iterable[Sighting], *, until: Nanoseconds) -> Settled:
+        """Whether, until then, hearing these again changes nothing but ages and counts."""
+        due = self.next_due()
+        if due is not None and due <= until:
+            return Settled.NO
+        announcers = set()
+        for sighting in sightings:
+            if sighting.kind in ANNOUNCEMENTS:
+                if sighting.outgoing:
+                    return Settled.NO
+                announcers.add(sighting.mac)
+            elif sighting.kind is Kind.PROBE and not self._is_own_probe(sighting) and self._probe_events(until):
+                return Settled.NO
+        return self._claims.settled(announcers, until=until) if announcers else Settled.YES
+
+    def sight_again(self, at: Nanoseconds, sighting: Sighting, frames: int) -> None:
+        """Take so many more of this sighting, the last of them now, where these are `settled`."""
+        self._now = at
+        kind = sighting.kind
+        if kind in ANNOUNCEMENTS:
+            self._announcements[kind] += frames
+            self._last_announcement = at
+            self._claims.announce_again(at, sighting.mac, frames)
+        elif kind is Kind.PROBE:
+            self._sightings["own_probe" if self._is_own_probe(sighting) else "probe"] += frames
+        else:
+            self._sightings[kind] += frames
+
     def _take_probe(self, sighting: Sighting) -> None:
-        mac = sighting.mac
-        holder = self._claims.holder
-        if (
-            sighting.outgoing
-            or (holder is not None and holder.mac == mac)
-            or self._evidence.class_of(mac) in (ClaimantClass.NODE, ClaimantClass.HWADDR)
-        ):
+        if self._is_own_probe(sighting):
             self._sightings["own_probe"] += 1
             return
         self._sightings["probe"] += 1
-        refill = (self._now - self._probe_refilled) // PROBE_EVERY
-        self._probe_tokens = min(PROBE_BURST, self._probe_tokens + refill)
-        self._probe_refilled += refill * PROBE_EVERY
-        if self._probe_tokens:
+        tokens = self._probe_events(self._now)
+        self._probe_refilled += (self._now - self._probe_refilled) // PROBE_EVERY * PROBE_EVERY
+        self._probe_tokens = tokens
+        if tokens:
             self._probe_tokens -= 1
+            mac = sighting.mac
             self._emit(EventName.PROBE_SEEN, {"mac": format_mac(mac), "class": self._evidence.class_of(mac)})
+
+    def _is_own_probe(self, sighting: Sighting) -> bool:
+        """The holder's or a node's."""
+        holder = self._claims.holder
+        return (
+            sighting.outgoing
+            or (holder is not None and holder.mac == sighting.mac)
+            or self._evidence.class_of(sighting.mac) in (ClaimantClass.NODE, ClaimantClass.HWADDR)
+        )
+
+    def _probe_events(self, at: Nanoseconds) -> int:
+        """How many probes would make an event at that time."""
+        return min(PROBE_BURST, self._probe_tokens + (at - self._probe_refilled) // PROBE_EVERY)
 
     def take_intent(self, intent: ServiceIntent) -> None:
         known = self._services.get(intent.service)

@@ -13,14 +13,17 @@ import select
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from operator import itemgetter
 from typing import NamedTuple
 
 from exporter.clock import Clock
 from exporter.vip.model import (
     SECOND,
+    Burst,
     CaptureChanged,
     FramesMissed,
+    Heard,
     Input,
     IPAddress,
     Nanoseconds,
@@ -28,16 +31,20 @@ from exporter.vip.model import (
     Sighting,
 )
 from exporter.wire.decode import Decoder, IgnoreReason
-from exporter.wire.frame_source import BATCH, CapturedFrame, CaptureNotPermitted, FrameSource, PacketSocket
+from exporter.wire.frame_source import CapturedFrame, CaptureNotPermitted, FrameSource
 from exporter.wire.interface import default_interface
 from exporter.wire.neighbours import Neighbours
+from exporter.wire.queue import Queue
+from exporter.wire.ring import NoRingError, Ring
 
 __all__ = ["Capture", "CaptureNotPermitted", "CaptureStats", "default_interface"]
 
-BUFFER_BYTES = 8 * 1024 * 1024
-"""A burst of 10,000 small frames, with what the kernel adds to each."""
+BUFFER_BYTES = 4 * 1024 * 1024
+"""30,000 ARP messages at once, or those of a second and more at any pace."""
 CHECK_INTERVAL: Nanoseconds = SECOND // 4
 """How often the interface is looked at: a deleted one says nothing of its own."""
+PASSED_ON_WITHIN: Nanoseconds = SECOND // 4
+"""Frames that the kernel has let in are read by then, if nothing else comes."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
 """Seconds between attempts to open, so that a re-created interface is captured on again within a second."""
 
@@ -57,6 +64,16 @@ class CaptureStats:
     last_frame_at: Nanoseconds | None
     ignored: Mapping[IgnoreReason, int]
     """Every reason, those that never occurred too."""
+
+
+def open_source(
+    device: str, vips: Iterable[IPAddress], neighbours: Iterable[IPAddress], buffer_bytes: int
+) -> FrameSource:
+    """A ring; where the kernel gives none, its queue."""
+    try:
+        return Ring(device, vips, neighbours, buffer_bytes)
+    except NoRingError:
+        return Queue(device, vips, neighbours, buffer_bytes)
 
 
 class _Addresses(NamedTuple):
@@ -79,7 +96,7 @@ class Capture:
         clock: the time line of all that is delivered.
         deliver: called in the capture thread with what frames tell and each `CaptureChanged`, in the order of their
             times.
-        buffer_bytes: the kernel's receive buffer.
+        buffer_bytes: what the kernel may keep of frames that are not read yet.
         neighbours: this capture's own; how much it makes of frames about nodes' own addresses.
         on_error: called in the capture thread with a constant message and the exception; capture goes on.
         open_source: what to read from.
@@ -95,7 +112,7 @@ class Capture:
         buffer_bytes: int = BUFFER_BYTES,
         neighbours: Neighbours | None = None,
         on_error: Callable[[str, BaseException], None] = _nobody,
-        open_source: Callable[[str, Iterable[IPAddress], Iterable[IPAddress], int], FrameSource] = PacketSocket,
+        open_source: Callable[[str, Iterable[IPAddress], Iterable[IPAddress], int], FrameSource] = open_source,
     ) -> None:
         self.device = device
         self._decoder = decoder
@@ -224,9 +241,12 @@ class Capture:
         poller.register(self._wake, select.POLLIN)
         self._check(source)
         next_check = self._clock.now() + CHECK_INTERVAL
+        frames: Sequence[CapturedFrame] = ()
         while not self._stopping:
-            poller.poll(CHECK_INTERVAL / 1e6)
-            self._calm()
+            # Where there were frames, there may be more, or trouble.
+            ready = poller.poll(0 if frames else CHECK_INTERVAL / 1e6)
+            if any(descriptor == self._wake for descriptor, _ in ready):
+                self._calm()
             try:
                 frames = source.read()
             except OSError as error:
@@ -262,29 +282,35 @@ class Capture:
         now = self._clock.now()
         # One conversion serves the whole batch, since both time lines run alike.
         monotonic = self._clock.from_wall(0)
-        told: list[Input] = []
-        at = self._last_at
-        for data, wall, outgoing, stripped_tag in frames:
-            # A wall clock stepped between stamp and reading must not put a frame before its time or into the future.
-            at = min(max(wall + monotonic, at), now)
-            outcome = self._decoder.decode(data, at, outgoing=outgoing, stripped_tag=stripped_tag)
+        heard: list[Heard] = []
+        others: list[tuple[Nanoseconds, NeighbourSeen | IgnoreReason]] = []
+        before, newest = self._last_at, 0
+        for data, outgoing, stripped_tag, stamps in frames:
+            times = [stamp + monotonic for stamp in stamps]
+            newest = max(newest, times[-1])
+            if times[0] < before or times[-1] > now:
+                # A wall clock stepped between stamp and reading must not put a frame before its time or into the
+                # future.
+                times = [min(max(at, before), now) for at in times]
+            self._frames += len(times)
+            self._last_at = self._last_frame_at = max(self._last_at, times[-1])
+            outcome = self._decoder.decode(data, times[0], outgoing=outgoing, stripped_tag=stripped_tag)
             if isinstance(outcome, Sighting):
-                told.append(outcome)
-                continue
-            outcome = self._neighbours.judge(outcome, at)
-            if isinstance(outcome, NeighbourSeen):
-                told.append(outcome)
+                heard.append(Heard(outcome, times))
             else:
-                self._ignored[outcome] += 1
-        if frames:
-            self._frames += len(frames)
-            self._last_at = self._last_frame_at = at
+                others += [(at, outcome) for at in times]
+        for at, other in sorted(others, key=itemgetter(0)):
+            judged = self._neighbours.judge(other, at)
+            if isinstance(judged, NeighbourSeen):
+                heard.append(Heard(replace(judged, at=at), (at,)))
+            else:
+                self._ignored[judged] += 1
         changed_at = self._filter_changed_at
-        if changed_at is not None and (len(frames) < BATCH or at > changed_at):
+        if changed_at is not None and (newest > changed_at or now > changed_at + PASSED_ON_WITHIN):
             self._decoder.watch(*self._listened())
             self._filter_changed_at = None
-        if told:
-            self._hand_over(told)
+        if heard:
+            self._hand_over(_in_order(heard))
 
     def _set_up(self, up: bool, reason: str = "") -> None:
         if up is self._up:
@@ -317,6 +343,18 @@ class Capture:
         self._errors += 1
         with contextlib.suppress(Exception):
             self._on_error(message, error)
+
+
+def _in_order(heard: list[Heard]) -> Sequence[Input]:
+    """As inputs, in the order of their times."""
+    heard.sort(key=_first)
+    if any(len(times) > 1 for _, times in heard):
+        return [Burst(heard[0].told.at, tuple(heard))]
+    return [told for told, _ in heard]
+
+
+def _first(heard: Heard) -> Nanoseconds:
+    return heard.told.at
 
 
 def _reason(error: OSError | CaptureNotPermitted) -> str:

@@ -17,9 +17,9 @@ from exporter.vip.model import IPAddress, Kind, Sighting
 from exporter.wire import craft
 from exporter.wire import filter as frame_filter
 from exporter.wire.bpf import MAX_INSTRUCTIONS, Program
+from exporter.wire.capture import open_source
 from exporter.wire.decode import Decoder, IgnoreReason, Outcome
 from exporter.wire.filter import compile_filter, programs
-from exporter.wire.frame_source import PacketSocket
 from tests import netns
 from tests.wire import bpf
 from tests.wire.frames import (
@@ -220,7 +220,7 @@ def test_the_kernel_agrees(wire: netns.Wire) -> None:
         # The destination tells the frames apart.
         frames.append(craft.tagged(struct.pack(">HI", 0x0300, number) + bytes(frame[6:]), *tags))
     with netns.inside(wire.here):
-        source = PacketSocket(netns.DEVICE, OURS, NODES, 1 << 20)
+        source = open_source(netns.DEVICE, OURS, NODES, 1 << 20)
     try:
         wire.send(frames)
         time.sleep(0.2)

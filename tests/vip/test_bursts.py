@@ -1,0 +1,185 @@
+"""Frames that repeat within a moment: judged at once, they give what each by itself would have given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from exporter.vip.model import SECOND, Burst, Heard, Input, Kind, NeighbourSeen, Sighting, seconds
+from exporter.vip.vip import Vip
+from tests.vip.more import heard
+from tests.vip.situations import (
+    NEW_VIP,
+    VIP,
+    Run,
+    announce,
+    frame,
+    frames,
+    interleave,
+    mac_of,
+    new_core,
+    nodes,
+    service,
+)
+from tests.vip.test_properties import counters, gaps, macs, others, periods, with_lease_expiry
+
+many = settings(
+    max_examples=300, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+)
+
+SPAN = 0.012
+"""Seconds that a burst may take: somewhat more than a block of the ring waits."""
+
+one_of_a_burst = st.tuples(
+    st.builds(
+        lambda who, kind, vip, outgoing: frame(who, 0, kind, vip=vip, outgoing=outgoing),
+        macs,
+        st.sampled_from([Kind.REQUEST, Kind.REQUEST, Kind.REPLY, Kind.NA, Kind.PROBE, Kind.ORDINARY_REPLY]),
+        st.sampled_from([VIP, VIP, VIP, VIP, NEW_VIP]),
+        st.sampled_from([False] * 7 + [True]),
+    ),
+    st.lists(st.integers(0, seconds(SPAN)), min_size=1, max_size=12),
+)
+bursts = st.lists(one_of_a_burst, min_size=1, max_size=4)
+contests = st.just([(frame(who, 0), list(range(0, seconds(SPAN), seconds(0.002)))) for who in "AB"])
+neighbours = st.just([(heard(0, "A", "192.0.2.11")[0], [seconds(0.003)])])
+steps = st.lists(
+    st.tuples(
+        gaps | st.sampled_from([3, 3, 6.99, 6.995, 9.99, 60]),
+        bursts | bursts | contests | contests | st.tuples(bursts, neighbours).map(lambda two: two[0] + two[1]) | others,
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+def both_ways(made: Sequence[tuple[float, list]]) -> tuple[list[Input], list[Input]]:
+    """The same inputs twice: with the bursts, and with each frame by itself."""
+    at, together, apart = 0, [], []
+    for gap, step in made:
+        at += seconds(gap)
+        if not isinstance(step[0], tuple):
+            once = [replace(one, at=at) for one in step]
+            together += once
+            apart += once
+            continue
+        merged: dict[Sighting | NeighbourSeen, list[int]] = {}
+        for one, offsets in step:
+            merged.setdefault(one, []).extend(at + offset for offset in offsets)
+        parts = [Heard(replace(one, at=min(times)), sorted(times)) for one, times in merged.items()]
+        parts.sort(key=lambda part: part.told.at)
+        together.append(Burst(min(part.told.at for part in parts), tuple(parts)))
+        singles = [replace(told, at=time) for told, times in parts for time in times]
+        apart += sorted(singles, key=lambda single: single.at)
+        at += seconds(SPAN)
+    return together, apart
+
+
+@given(made=steps, period=periods, observer=st.sampled_from(["", "node-a"]), discover=st.booleans())
+@many
+def test_a_burst_is_the_same_as_its_frames_one_by_one(
+    made: list[tuple[float, list]], period: float | None, observer: str, *, discover: bool
+) -> None:
+    """Whatever comes: the same events at the same nanosecond, and the same snapshot after each burst."""
+    together, apart = both_ways(made)
+    runs = []
+    for inputs in (together, apart):
+        run = Run(new_core(period=period, observer=observer, discover=discover, watch=[VIP, NEW_VIP]))
+        run.feed(with_lease_expiry(inputs))
+        run.until(1e5)
+        runs.append((run.events, run.core.snapshot()))
+    assert runs[0] == runs[1]
+
+
+dense = st.builds(
+    lambda who, every: [(frame(one, 0), list(range(0, seconds(SPAN), seconds(every)))) for one in who],
+    st.sampled_from(["A", "B", "AB", "AB", "AB", "BA", "ABC", "BC", "AX"]),
+    st.sampled_from([0.001, 0.003]),
+)
+floods = st.lists(
+    st.tuples(
+        st.sampled_from([0, 0.5, 3, 3.4, 3.48, 3.494, 6.97, 6.98, 6.985, 6.988, 6.99, 6.995, 7, 10]),
+        dense | dense | dense | dense | others,
+    ),
+    min_size=2,
+    max_size=12,
+)
+
+
+@given(made=floods, begun=st.sampled_from(["", "A", "AB"]), period=periods)
+@many
+def test_a_flood_is_the_same_as_its_frames_one_by_one(
+    made: list[tuple[float, list]], begun: str, period: float | None
+) -> None:
+    """Also where the moment of a lapse or of a contest comes in the midst of a burst."""
+    together, apart = both_ways([*((0, frames(who, 0)) for who in begun), *made])
+    runs = []
+    for inputs in (together, apart):
+        run = Run(new_core(period=period, watch=[VIP, NEW_VIP]))
+        run.feed(with_lease_expiry(inputs))
+        run.until(1e5)
+        runs.append((run.events, run.core.snapshot()))
+    assert runs[0] == runs[1]
+
+
+def flood(who: str, begin: float, end: float, *, step: float = 0.001, moment: float = 0.008) -> list[Input]:
+    """These MACs in turn, a frame each `step` seconds, in bursts of `moment` seconds."""
+    found: dict[int, dict[str, list[int]]] = {}
+    for number in range(round((end - begin) / step)):
+        at = seconds(begin) + number * seconds(step)
+        found.setdefault(at // seconds(moment), {}).setdefault(who[number % len(who)], []).append(at)
+    return [
+        Burst(
+            min(times[0] for times in parts.values()),
+            tuple(
+                Heard(Sighting(times[0], VIP, Kind.REQUEST, mac_of(letter)), times) for letter, times in parts.items()
+            ),
+        )
+        for parts in found.values()
+    ]
+
+
+@pytest.mark.parametrize(
+    ("before", "who", "begin"),
+    [
+        ([], "A", 1),
+        ([*announce("A", until=0)], "AB", 1),
+        ([*announce("A", until=12), *announce("B", from_=0.5, until=12)], "AB", 12.1),
+        ([*nodes(0, "AX", "B"), *announce("A", until=12)], "AX", 12.1),
+    ],
+    ids=["held", "moving", "contested", "one node's two MACs"],
+)
+def test_a_flood_is_judged_a_few_times_a_burst(
+    before: list[Input], who: str, begin: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In every state that a flood can last in, a burst of it takes one judgement for each MAC, but for a few."""
+    run = Run(new_core())
+    run.feed(interleave(before))
+    run.feed(flood(who, begin, begin + 0.1))
+    judged, sight = [], Vip.sight
+    monkeypatch.setattr(Vip, "sight", lambda vip, at, sighting: (judged.append(at), sight(vip, at, sighting))[1])
+    sent = flood(who, begin + 0.1, begin + 4)
+    run.feed(sent)
+    assert len(judged) < 1.05 * len(who) * len(sent)
+    assert sum(run.vip().announcements.values()) == sum(isinstance(one, Sighting) for one in before) + 4000
+
+
+def test_a_flood_of_probes_makes_as_many_events_as_its_frames_one_by_one() -> None:
+    run = Run(new_core())
+    times = list(range(0, seconds(0.4), seconds(0.001)))
+    run.feed([Burst(0, (Heard(frame("X", 0, Kind.PROBE), times),))])
+    later = [time + 25 * SECOND for time in times]
+    run.feed([Burst(later[0], (Heard(frame("X", 25, Kind.PROBE), later),))])
+    assert run.vip().sightings["probe"] == 800
+    assert run.names().count("probe_seen") == 12
+
+
+def test_a_burst_about_an_address_that_is_not_watched_changes_nothing() -> None:
+    run = Run(new_core(watch=[VIP]))
+    run.feed([Burst(5, (Heard(frame("A", 0, vip=NEW_VIP), [5, 6, 7]),))])
+    assert not run.events
+    assert [vip.address for vip in run.core.snapshot().vips] == [VIP]
