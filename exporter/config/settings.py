@@ -121,8 +121,8 @@ class Config:
     capture_buffer: int = _setting(
         "capture.buffer",
         values.SIZE,
-        "8MiB",
-        help="Receive buffer of each interface; a larger one survives a longer burst of frames.",
+        "4MiB",
+        help="Room for the frames of each interface that are not read yet; with more, a longer flood is survived.",
     )
     kubernetes_enabled: bool = _setting(
         "kubernetes.enabled",

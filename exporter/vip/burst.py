@@ -1,4 +1,4 @@
-"""Takes a burst apart into moments, so that what repeats without a consequence is judged once and not a thousand times."""
+"""Takes a burst apart into moments, so that what repeats without a consequence is judged once, not a thousand times."""
 
 from __future__ import annotations
 

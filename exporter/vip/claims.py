@@ -239,7 +239,7 @@ class Claims:
             return Settled.AFTER_FIRST if alone else Settled.NO
         if episode.contested:
             return Settled.YES
-        undecided = self._sides()[0] and episode.decide_at is None and until <= episode.start + self.period.grace
+        undecided = self._sides()[0] and until <= episode.start + self.period.grace
         return Settled.YES if undecided else Settled.NO
 
     def announce_again(self, at: Nanoseconds, mac: Mac, frames: int) -> None:

@@ -16,7 +16,7 @@ SNAP_LENGTH = 2048
 """Bytes handed over of a frame: any ARP, and any advertisement up to a usual MTU."""
 
 _COMPARED_ONE_BY_ONE = 8
-"""Keys compared one by one at the end of the binary search: fewer would lengthen the program."""
+"""Keys, or ranges of them, compared one by one at the end of the binary search: fewer would lengthen the program."""
 
 
 class Op(IntEnum):
@@ -35,6 +35,7 @@ class Op(IntEnum):
     AND = 0x54
     JUMP = 0x05
     IF_EQUAL = 0x15
+    IF_GREATER = 0x25
     IF_GREATER_OR_EQUAL = 0x35
     IF_EQUAL_TO_INDEX = 0x1D
     RETURN = 0x06
@@ -104,14 +105,41 @@ def _by_first_word(keys: Iterable[bytes]) -> _Groups:
 
 def _choose(groups: _Groups, rest_offset: int) -> Program:
     """Pass a frame whose word in hand is one of the groups' and is followed, at `rest_offset`, by one of its rests."""
+    if groups and groups[0][1] == [b""]:
+        return _within(_ranges(word for word, _ in groups))
     if len(groups) > _COMPARED_ONE_BY_ONE:
         middle = len(groups) // 2
         upper, lower = _choose(groups[middle:], rest_offset), _choose(groups[:middle], rest_offset)
         return branch(Op.IF_GREATER_OR_EQUAL, groups[middle][0], upper, lower)
-    if groups and groups[0][1] == [b""]:
-        equals = (Instruction(Op.IF_EQUAL, len(groups) - i, 0, word) for i, (word, _) in enumerate(groups))
-        return (*equals, *DROP, *PASS)
     program = DROP
     for word, rests in reversed(groups):
         program = branch(Op.IF_EQUAL, word, search(rests, rest_offset), program)
+    return program
+
+
+def _ranges(words: Iterable[int]) -> list[tuple[int, int]]:
+    """Words in rising order, those that follow each other put together: addresses mostly come from a pool."""
+    ranges: list[tuple[int, int]] = []
+    for word in words:
+        if ranges and ranges[-1][1] == word - 1:
+            ranges[-1] = (ranges[-1][0], word)
+        else:
+            ranges.append((word, word))
+    return ranges
+
+
+def _within(ranges: Sequence[tuple[int, int]]) -> Program:
+    """Pass a frame whose word in hand is in one of the ranges."""
+    if len(ranges) > _COMPARED_ONE_BY_ONE:
+        middle = len(ranges) // 2
+        upper, lower = _within(ranges[middle:]), _within(ranges[:middle])
+        return branch(Op.IF_GREATER_OR_EQUAL, ranges[middle][0], upper, lower)
+    program: Program = (*DROP, *PASS)
+    for first, last in reversed(ranges):
+        to_pass = len(program) - 1
+        if first == last:
+            program = (Instruction(Op.IF_EQUAL, to_pass, 0, first), *program)
+        else:
+            no_greater = Instruction(Op.IF_GREATER, 0, to_pass, last)
+            program = (Instruction(Op.IF_GREATER_OR_EQUAL, 0, 1, first), no_greater, *program)
     return program

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import logging
 import os
 import select
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -72,8 +74,14 @@ def open_source(
     """A ring; where the kernel gives none, its queue."""
     try:
         return Ring(device, vips, neighbours, buffer_bytes)
-    except NoRingError:
+    except NoRingError as error:
+        _warn_once("no ring to capture with (%s): a flood costs more and is lost sooner", str(error))
         return Queue(device, vips, neighbours, buffer_bytes)
+
+
+@cache
+def _warn_once(message: str, *arguments: str) -> None:
+    logging.getLogger(__name__).warning(message, *arguments)
 
 
 class _Addresses(NamedTuple):

@@ -23,9 +23,8 @@ from tests.vip.situations import (
     mac_of,
     new_core,
     nodes,
-    service,
 )
-from tests.vip.test_properties import counters, gaps, macs, others, periods, with_lease_expiry
+from tests.vip.test_properties import gaps, macs, others, periods, with_lease_expiry
 
 many = settings(
     max_examples=300, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
@@ -98,7 +97,7 @@ def test_a_burst_is_the_same_as_its_frames_one_by_one(
 dense = st.builds(
     lambda who, every: [(frame(one, 0), list(range(0, seconds(SPAN), seconds(every)))) for one in who],
     st.sampled_from(["A", "B", "AB", "AB", "AB", "BA", "ABC", "BC", "AX"]),
-    st.sampled_from([0.001, 0.003]),
+    st.sampled_from([0.001, 0.003, 1]),
 )
 floods = st.lists(
     st.tuples(

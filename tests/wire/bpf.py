@@ -33,6 +33,8 @@ def run(program: Program, frame: bytes) -> int:
                 position += jt if accumulator == k else jf
             case 0x1D:
                 position += jt if accumulator == index else jf
+            case 0x25:
+                position += jt if accumulator > k else jf
             case 0x35:
                 position += jt if accumulator >= k else jf
             case 0x06:

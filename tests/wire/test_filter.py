@@ -155,11 +155,13 @@ def test_no_addresses() -> None:
         [IPv6Address((0x20010DB8 << 96) + i) for i in range(1000)],
         [IPv6Address(random.Random(2).getrandbits(128) | 1) for _ in range(200)],
         [*(IPv4Address(0xC0000200 + i) for i in range(250)), *(IPv6Address((0xFD << 120) + i) for i in range(250))],
+        [IPv4Address(0xFFFFFFF0 + i) for i in range(15)],
+        [IPv4Address(0x0A000000 + 256 * pool + i) for pool in range(50) for i in range(200)],
     ],
-    ids=["a pool", "scattered", "a pool of IPv6", "scattered IPv6", "both families"],
+    ids=["a pool", "scattered", "a pool of IPv6", "scattered IPv6", "both families", "the last", "50 pools"],
 )
 def test_many_addresses(vips: list[IPAddress]) -> None:
-    """A thousand addresses fit, each passes, their neighbours do not, and no frame takes more than 60 instructions."""
+    """All fit, each passes, their neighbours do not. Ten thousand of pools take no more than a thousand others."""
     program = compile_filter(vips)
     assert len(program) <= MAX_INSTRUCTIONS // 2
     known = set(vips)
@@ -234,7 +236,7 @@ def test_the_kernel_agrees(wire: netns.Wire) -> None:
 @pytest.mark.parametrize("tries", [1, 2, 3])
 def test_attach_falls_back(monkeypatch: pytest.MonkeyPatch, tries: int) -> None:
     """Where the kernel has no room, the socket gets the VIPs' own filter, and at the worst the short one."""
-    vips, nodes = [IPv4Address(i) for i in range(1, 1001)], [IPv4Address(i) for i in range(5000, 5400)]
+    vips, nodes = [IPv4Address(3 * i) for i in range(1, 1001)], [IPv4Address(3 * i) for i in range(5000, 5400)]
     expected = [compile_filter(vips, nodes), compile_filter(vips), coarse(vips)]
     attached: list[Program] = []
 
