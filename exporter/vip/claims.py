@@ -226,9 +226,7 @@ class Claims:
         To be asked where nothing falls due until then, and none of them leaves this node.
         """
         holder, episode = self.holder, self._episode
-        if holder is None or self._overlap is not None or self._remembered is not None:
-            return Settled.NO
-        if not self._heard or self._silent or not self.live.keys() >= set(macs):
+        if holder is None or self._overlap is not None or not self.live.keys() >= set(macs):
             return Settled.NO
         # Whose frames they are changes with time, where some have left this node.
         if any(claim.last_outgoing is not None for claim in (holder, *self.live.values())):
