@@ -156,12 +156,11 @@ class Core:
             return
         self.generation += 1
         vip.scheduled = None
-        for other in self._vips.values():
-            if vip in other.predecessors:
-                other.predecessors.remove(vip)
-                other.advance(self._now)
-                other.reconsider()
-                self._settle(other)
+        for other in self._followers(vip):
+            other.predecessors.remove(vip)
+            other.advance(self._now)
+            other.reconsider()
+            self._settle(other)
 
     # --- inputs -------------------------------------------------------------------------------------------------------
 
@@ -267,7 +266,8 @@ class Core:
         """The VIPs that took over from this retired one, and are waiting for it to fall silent."""
         if vip.retired_at is None:
             return []
-        return [other for other in self._vips.values() if vip in other.predecessors]
+        followers = (other for other in vip.followers if self._vips.get(other.address) is other)
+        return [other for other in followers if vip in other.predecessors]
 
     def _observe_service(self, intent: ServiceIntent) -> None:
         previous = self._intents.get(intent.service)
@@ -284,11 +284,11 @@ class Core:
             vip = self._vip(address)
             vip.advance(self._now)
             if address not in before:
-                vip.predecessors += [
-                    old
-                    for old in given_up
-                    if old.retired_at is not None and old.is_announced and _succeeds(address, old.address, intent)
-                ]
+                for old in given_up:
+                    if old.retired_at is not None and old.is_announced and _succeeds(address, old.address, intent):
+                        vip.predecessors.append(old)
+                        if vip not in old.followers:
+                            old.followers.append(vip)
             vip.take_intent(intent)
         # Where many VIPs change hands at once, a new filter for each would take longer than all the rest.
         if self._vlans(vlans) != vlans:

@@ -56,6 +56,8 @@ class Vip:
         """When the last Service gave the address up; it stays watched until it is silent."""
         self.predecessors: list[Vip] = []
         """The addresses that its Service had before, as long as they are announced."""
+        self.followers: list[Vip] = []
+        """The addresses that took over from this one."""
         self.scheduled: Nanoseconds | None = None
         """The core's note of when it will next look at this VIP."""
         self._world = world

@@ -11,6 +11,7 @@ import mmap
 import os
 import socket
 import struct
+import threading
 import time
 from collections.abc import Sequence
 from functools import lru_cache
@@ -19,8 +20,11 @@ from exporter.wire.bpf import SNAP_LENGTH
 from exporter.wire.frame_source import CapturedFrame
 from exporter.wire.packet_socket import PACKET_OUTGOING, SOL_PACKET, PacketSocket
 
-BLOCK_BYTES = 32 * 1024
-"""Some 230 ARP messages."""
+BLOCK_BYTES = max(16 * 1024, mmap.PAGESIZE)
+"""More than a hundred ARP messages. How long the ring lasts while nobody reads is how many blocks it has, not how large
+they are, unless there is a flood."""
+MOST_BLOCKS = 16
+"""Taken at once."""
 HAND_OVER_AFTER = 0.008
 """Seconds after which the kernel hands over a block that is not full. It is most of what passes between a frame and its
 counter; but each block wakes the program, and a flood is cheap because many frames share that."""
@@ -71,12 +75,12 @@ class Ring(PacketSocket):
             request = _REQUEST.pack(BLOCK_BYTES, blocks, SNAP_LENGTH, frames, timeout, 0, 0)
             self._socket.setsockopt(SOL_PACKET, _PACKET_RX_RING, request)
             self._mapped = mmap.mmap(self._socket.fileno(), blocks * BLOCK_BYTES)
+            self._barrier = threading.Lock()
+            self._barrier.acquire()
         except OSError as error:
             raise NoRingError(error.strerror or str(error)) from error
 
     def read(self) -> Sequence[CapturedFrame]:
-        # One block a call: that `poll` comes between two makes sure, on every processor, that what the kernel wrote
-        # before it handed a block over is seen.
         if not self._handed_over() and (number := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)):
             # The kernel tells its trouble once only, and what came before is still to be handed over: it goes first.
             self._trouble = OSError(number, os.strerror(number))
@@ -86,18 +90,27 @@ class Ring(PacketSocket):
             if trouble is not None:
                 raise trouble
             return ()
-        return self._take_block()
+        found: _Found = {}
+        for _ in range(MOST_BLOCKS):
+            self._take_block(found)
+            if not self._handed_over():
+                break
+        return [_captured(*frame, stamps) for frame, stamps in found.items()]
 
     def _handed_over(self) -> bool:
-        return bool(_STATUS.unpack_from(self._mapped, self._at + _STATUS_AT)[0])
+        status = _STATUS.unpack_from(self._mapped, self._at + _STATUS_AT)[0]
+        # To let go of a lock and take it again keeps any processor from having read beforehand what comes after it.
+        self._barrier.release()
+        self._barrier.acquire()
+        return bool(status)
 
-    def _take_block(self) -> Sequence[CapturedFrame]:
+    def _take_block(self, found: _Found) -> None:
         at = self._at
         frames, first, length = _BLOCK.unpack_from(self._mapped, at)
         block = self._mapped[at : at + length]
         _STATUS.pack_into(self._mapped, at + _STATUS_AT, 0)
         self._at = (at + BLOCK_BYTES) % len(self._mapped)
-        return _frames_of(block, first, frames)
+        _collect(block, first, frames, found)
 
     def close(self) -> None:
         # It holds on to the socket, which ends with the last one who does.
@@ -106,9 +119,12 @@ class Ring(PacketSocket):
         super().close()
 
 
-def _frames_of(block: bytes, at: int, left: int) -> list[CapturedFrame]:
-    """The frames in a block, the first one's header `at` this byte. Equal ones are put together as they are counted."""
-    found: dict[tuple[bytes, int, bytes], list[int]] = {}
+_Found = dict[tuple[bytes, int, bytes], list[int]]
+"""The stamps of each frame, which is its data, its status and what is in `_ABOUT`."""
+
+
+def _collect(block: bytes, at: int, left: int, found: _Found) -> None:
+    """Add the frames of a block, so many, the first one's header `at` this byte."""
     while left:
         step, length, place = _FRAME.unpack_from(block, at)
         step = step or len(block) - at
@@ -126,7 +142,6 @@ def _frames_of(block: bytes, at: int, left: int) -> list[CapturedFrame]:
                 found[data, status, about] = [seconds * 1_000_000_000 + nanoseconds]
         left -= number
         at += number * step
-    return [_captured(*frame, stamps) for frame, stamps in found.items()]
 
 
 @lru_cache(maxsize=64)
