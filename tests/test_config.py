@@ -63,7 +63,7 @@ def test_the_defaults() -> None:
     assert config == Config(observer_name="node-1")
     assert config.web_listen_address == (ListenAddress("", 10150),)
     assert config.capture_interface == ()
-    assert config.capture_buffer == 8 << 20
+    assert config.capture_buffer == 4 << 20
     assert config.services_watch == (
         ServiceRef("kube-system", "ingress-expose"),
         ServiceRef("kube-system", "rke2-traefik"),
@@ -315,6 +315,24 @@ BAD_VALUES = [
 ]
 
 
+@pytest.mark.parametrize(
+    ("key", "text"),
+    [
+        ("web.listen-address", f"[{'1' * 5000}]:1"),
+        ("control-plane.address", "x" * 5000),
+        ("nodes", f"a={'0' * 5000}"),
+        ("vip.settle-time", "1" * 5000),
+        ("host.enabled", "x" * 5000),
+    ],
+)
+def test_an_endless_value_is_not_repeated_whole(key: str, text: str) -> None:
+    """Neither as the value nor in the hint on it."""
+    with pytest.raises(ConfigError) as raised:
+        load([f"--{key}={text}"], {})
+    assert len(raised.value.problems) == 1
+    assert len(str(raised.value)) < 500
+
+
 @pytest.mark.parametrize(("key", "text", "said"), BAD_VALUES)
 def test_a_bad_value_is_one_line_with_source_key_value_and_what_is_accepted(
     key: str, text: str, said: str, file: Path
@@ -428,6 +446,7 @@ def test_everything_wrong_is_reported_at_once(file: Path) -> None:
         (["--log.lev=debug"], "--log.lev: unknown flag; did you mean --log.level?"),
         (["--log.level"], "--log.level: expected one argument"),
         (["--zzz"], "--zzz: unknown flag; see --help"),
+        (["--capture.buffer=--"], "--capture.buffer: bad value '--'"),
         (["what"], "unexpected argument 'what'"),
         (["--kubernetes.enabled=yes"], "--kubernetes.enabled"),
     ],

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from ipaddress import IPv6Address, ip_address
 from typing import Any, NamedTuple
 
-from exporter.vip.model import IPAddress, Mac, Nanoseconds, parse_mac
+from exporter.vip.model import SECOND, IPAddress, Mac, Nanoseconds, parse_mac
 
 LONGEST_HOST = 253
 """Characters in a DNS name (RFC 1035)."""
@@ -17,6 +17,8 @@ MOST_ADDRESSES = 16
 MOST_PROBLEMS = 16
 LONGEST_LIST = 1024
 LONGEST_SHOWN = 64
+LATEST: Nanoseconds = 32_503_680_000 * SECOND
+"""The year 3000. From times within it and 1970, whatever follows can be written as a date again."""
 
 Json = Mapping[str, Any]
 
@@ -134,10 +136,14 @@ class Reader:
         if not text:
             return None
         try:
-            return moment(text)
+            found = moment(text)
         except ValueError:
             self.complain(where, text, "must be a time like 2026-01-31T08:00:00.000000Z")
             return None
+        if not 0 <= found < LATEST:
+            self.complain(where, text, "must be a time from 1970 to 2999")
+            return None
+        return found
 
     def addresses(self, text: str, where: str) -> tuple[IPAddress, ...]:
         """The usable addresses of a comma-separated list, each once, `0.0.0.0` and `::` (DHCP) included."""

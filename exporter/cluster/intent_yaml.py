@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import yaml
 
-from exporter.config.yaml_text import read_at_most
+from exporter.config.yaml_text import read_at_most, shown
 
 T = TypeVar("T")
 Reader = Callable[[str], T]
@@ -83,8 +83,8 @@ class Value:
         try:
             return read(text)
         except ValueError as error:
-            shown = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
-            self.complain(f"{shown!r}: {error}")
+            said = text if len(text) <= LONGEST_SHOWN else text[:LONGEST_SHOWN] + "…"
+            self.complain(f"{said!r}: {error}")
             return None
 
     def items(self) -> Iterator[Value]:
@@ -108,7 +108,8 @@ class Value:
             if key in found:
                 self.report.complain(line, value.where, "stands here twice; remove one")
             elif key not in known:
-                self.report.complain(line, value.where[:LONGEST_SHOWN], f"unknown key; known are {', '.join(known)}")
+                unknown = shown(value.where[:LONGEST_SHOWN])[1:-1]
+                self.report.complain(line, unknown, f"unknown key; known are {', '.join(known)}")
             else:
                 found[key] = value
         return found

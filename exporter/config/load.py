@@ -25,6 +25,9 @@ from exporter.config.settings import SETTINGS, Config, Setting
 from exporter.config.values import BOOLEAN
 from exporter.config.yaml_text import shown, suggestion
 
+LONGEST_HINT = 200
+"""Characters."""
+
 
 class ConfigError(Exception):
     """The configuration cannot be used.
@@ -49,6 +52,10 @@ class ArgumentParser(argparse.ArgumentParser):
         super().__init__(*args, **{"allow_abbrev": False, **kwargs})
 
     def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        given = [text.partition("=") for text in args or () if text.startswith("-")]
+        # argparse takes such a value for the end of the flags, and leaves an empty list in its place (Python 3.11).
+        if ends := [flag for flag, _, value in given if value == "--"]:
+            raise UsageError([f"{shown(flag)[1:-1]}: bad value '--'; leave the flag out" for flag in ends])
         arguments, unknown = self.parse_known_args(args, namespace)
         if unknown:
             flags = [flag for action in self._actions for flag in action.option_strings]
@@ -60,7 +67,7 @@ class ArgumentParser(argparse.ArgumentParser):
         return arguments
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError([message])
+        raise UsageError([_short(message)])
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,9 +179,14 @@ def _values(given: Iterable[Given | Problem], problems: list[str]) -> dict[str, 
             try:
                 parsed.append(item.setting.kind.parse(text))
             except ValueError as error:
-                hint = f" ({error})" if str(error) else ""
+                hint = f" ({_short(str(error))})" if str(error) else ""
                 problems.append(f"{item.place}: bad value {shown(text)}{hint}; accepted: {item.setting.kind.accepts}")
         # Each once, in the order given.
         kept = tuple(dict.fromkeys(parsed))
         values[item.setting.field] = kept if item.setting.repeatable else next(iter(kept), None)
     return values
+
+
+def _short(hint: str) -> str:
+    """It may repeat the value, which may be as long as a file."""
+    return hint if len(hint) <= LONGEST_HINT else f"{hint[:LONGEST_HINT]}..."

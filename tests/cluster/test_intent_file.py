@@ -238,6 +238,7 @@ def test_nodes_alone_are_enough_and_absent_nodes_say_nothing(path: Path) -> None
         ),
         ("nodes:\n- name: a\n  candidate: maybe", "intent.yaml:3: nodes[0].candidate: 'maybe': write true or false"),
         ("nodes:\n- name: a\n  ? [x]\n  : 1", "intent.yaml:3: nodes[0].(not a word): unknown key"),
+        ('nodes:\n- "a\\nb\\x1b": 1', r"intent.yaml:2: nodes[0].a\nb\x1b: unknown key"),
     ],
 )
 def test_complaint_names_file_line_key_and_remedy(path: Path, text: str, complaint: str) -> None:
