@@ -8,6 +8,7 @@
 #   make generate write anew what is made from other files: references, Kubernetes resources, dashboards
 #   make dist     the packages of a release, in build/dist
 #   make sbom     what they consist of, in CycloneDX
+#   make fuzz     look for input that breaks a parser, SECONDS_EACH (600) for each of them
 #   make bench    measure, side by side, what the documentation claims
 #   make lock     resolve the dependencies anew
 
@@ -18,10 +19,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --python-version 3.11 --no-header
 # Tests that compute more than they wait: they run beside the others, in what these leave of the processor. Those live by
 # the clock.
-APART := tests/alerts tests/cli tests/cluster tests/dashboards tests/deploy/chart tests/deploy/image \
-	tests/deploy/release tests/publish/html tests/publish/page tests/publish/report tests/vip
+APART := tests/alerts tests/bench tests/cli tests/cluster tests/dashboards tests/deploy/chart tests/deploy/image \
+	tests/deploy/release tests/publish/html tests/publish/page tests/publish/report tests/vip tests/fuzz
 
-.PHONY: demo test e2e check generate dist sbom bench lock
+.PHONY: demo test e2e check generate dist sbom fuzz bench lock
 
 demo: $(VENV)/run.stamp
 	@if [ "$$(id -u)" = 0 ]; then ./requirements/debian.sh iproute2:ip; fi
@@ -63,8 +64,13 @@ sbom: $(VENV)/dev.stamp
 	@mkdir -p build
 	$(BIN)/python -m release.sbom build/sbom.cdx.json
 
+fuzz: $(VENV)/dev.stamp
+	$(BIN)/python -m tests.fuzz $(or $(SECONDS_EACH),600)
+
 bench: $(VENV)/dev.stamp
-	@./requirements/debian.sh iproute2:ip
+	@./requirements/debian.sh iproute2:ip util-linux:setpriv
+	@./requirements/debian.sh --unpack build/debian arpwatch:usr/sbin/arpwatch arpalert:usr/sbin/arpalert \
+		tcpdump:usr/bin/tcpdump libpcap0.8:usr/share/doc/libpcap0.8 libdbus-1-3:usr/share/doc/libdbus-1-3
 	$(BIN)/python -m bench
 
 lock: $(VENV)/dev.stamp

@@ -17,14 +17,36 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from bench import agreement, announcements, frame_to_metric, front_door, memory, start, storm, thousand
+from bench import (
+    agreement,
+    announcements,
+    frame_to_metric,
+    front_door,
+    listeners,
+    memory,
+    start,
+    storm,
+    ten_thousand,
+    thousand,
+)
 from bench.stage import Stage, open_stage
 from bench.table import Table
 from exporter.lab.network import ENDINGS, LabUnavailableError
 
 MEASUREMENTS: Mapping[str, Callable[[Stage], Table]] = {
     module.__name__.rpartition(".")[2]: module.measure
-    for module in (frame_to_metric, start, storm, announcements, agreement, thousand, front_door, memory)
+    for module in (
+        frame_to_metric,
+        start,
+        storm,
+        announcements,
+        listeners,
+        ten_thousand,
+        agreement,
+        thousand,
+        front_door,
+        memory,
+    )
 }
 PAGE = Path(__file__).parent.parent / "docs" / "benchmarks.md"
 _MEASURED = re.compile(r"(?<=<!-- measured -->\n).*(?=<!-- end -->)", re.DOTALL)

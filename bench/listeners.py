@@ -1,95 +1,109 @@
-"""Yardsticks: other ways to listen in Python, each a process of its own that counts the frames it has looked at."""
+"""How soon the exporter and its peers listen, how much memory they take, and how fast frames may come without loss."""
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
 
-from bench.stage import DEVICE, VIPS, Stage
+from bench.cost import PASSES
+from bench.frames import CONTESTED
+from bench.peers import EXPORTER, LISTENERS, Listener, listening
+from bench.sender import Sender
+from bench.stage import Stage
+from bench.table import Table, milliseconds, times
 
-_ETH_P_ALL = 0x0003
-
-
-class Listener:
-    """One that runs."""
-
-    def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        self.pid = process.pid
-        assert process.stdin is not None and process.stdout is not None  # noqa: PT018
-        self._ask, self._told = process.stdin, process.stdout
-
-    def frames(self) -> int:
-        """How many frames it has looked at."""
-        self._ask.write(b"\n")
-        self._ask.flush()
-        return int(self._told.readline())
+RATES = (2_000, 5_000, 10_000, 20_000, 50_000, 100_000, 200_000)
+"""Frames a second."""
+SECONDS = 2
+"""At each rate."""
+FAST_FRAMES = 600_000
+RATE_TARGET = 100_000
+START_TARGET = 0.5
+"""The exporter's start by scapy's."""
+_SCAPY = "scapy sniff"
 
 
-@contextmanager
-def run(stage: Stage, name: str) -> Iterator[Listener]:
-    """Run one on the listener; it listens already."""
-    with stage.run(sys.executable, "-m", "bench.listeners", name) as process:
-        listener = Listener(process)
-        listener.frames()
-        yield listener
+@dataclass(frozen=True, slots=True)
+class Limits:
+    rate: float
+    """Frames a second, the highest without loss."""
+    limited: bool
+    """At a higher one, some were lost."""
+    rss: int
+    """Bytes, after that."""
 
 
-# --- in its own process -----------------------------------------------------------------------------------------------
-
-
-def _recv(count: Callable[[], None]) -> None:
-    """A loop as short as it gets: receive, and compare the sender's address."""
-    wanted = VIPS[0].packed
-    receiver = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(_ETH_P_ALL))
-    receiver.bind((DEVICE, _ETH_P_ALL))
-
-    def listen() -> None:
-        while True:
-            frame = receiver.recv(2048)
-            count()
-            if frame[12:14] == b"\x08\x06" and frame[28:32] == wanted:
-                print("announced", file=sys.stderr)
-
-    threading.Thread(target=listen, daemon=True).start()
-
-
-def _scapy(count: Callable[[], None]) -> None:
-    """What a tutorial would have one write."""
-    from scapy.layers.l2 import ARP
-    from scapy.sendrecv import AsyncSniffer
-
-    started = threading.Event()
-    # Chosen by `lfilter`: a filter in the kernel needs libpcap, and would pass these frames all the same.
-    sniffer = AsyncSniffer(
-        iface=DEVICE,
-        store=False,
-        lfilter=lambda packet: ARP in packet,
-        prn=lambda _: count(),
-        started_callback=started.set,
+def measure(stage: Stage) -> Table:
+    starts: dict[str, list[float]] = {name: [] for name in LISTENERS}
+    limits: dict[str, Limits] = {}
+    with stage.apart(), stage.sender(CONTESTED) as sender:
+        for number in range(1 + PASSES):
+            for name, seconds in starts.items():
+                with listening(stage, name) as listener:
+                    if number > 0:  # the first time, files come from the disk, and byte code is written
+                        seconds.append(listener.start)
+                    if number == PASSES:
+                        limits[name] = _limits(listener, sender)
+    start = statistics.median(one / other for one, other in zip(starts[EXPORTER], starts[_SCAPY], strict=True))
+    missed = []
+    if start > START_TARGET:
+        missed.append(f"start to capture: {times(start)} of scapy's")
+    if limits[EXPORTER].rate < RATE_TARGET:
+        missed.append(f"VIP frames without loss: {_rate(limits[EXPORTER])} a second")
+    return Table(
+        title="Start, frames without loss, and memory, listening",
+        columns=(
+            "who listens",
+            "start to capture",
+            "exporter by it",
+            "target",
+            "frames/s without loss",
+            "target",
+            "RSS",
+        ),
+        rows=tuple(_row(name, seconds, starts[EXPORTER], limits[name]) for name, seconds in starts.items()),
+        note=f"Start: from before the process exists until the kernel hands it frames, median of {PASSES} in turn. "
+        f"Frames without loss: announcements of a VIP for {SECONDS} s at each of "
+        f"{', '.join(f'{rate:,}' for rate in RATES)} a second, then {FAST_FRAMES:,} as fast as one "
+        "core sends; the highest rate before the first at which the kernel dropped one. `≥`: there was no such rate. "
+        "RSS: after that.",
+        missed=tuple(missed),
     )
-    sniffer.start()
-    started.wait()
 
 
-LISTENERS: dict[str, Callable[[Callable[[], None]], None]] = {"recv": _recv, "scapy": _scapy}
+def _limits(listener: Listener, sender: Sender) -> Limits:
+    highest = 0.0
+    for rate in RATES:
+        sender.send_paced(SECONDS * rate, rate=rate)
+        if _lost(listener):
+            return Limits(highest, limited=True, rss=listener.rss())
+        highest = rate
+    seconds = sender.send(FAST_FRAMES)
+    if _lost(listener):
+        return Limits(highest, limited=True, rss=listener.rss())
+    return Limits(FAST_FRAMES / seconds, limited=False, rss=listener.rss())
 
 
-def main(name: str) -> None:
-    """Listen, and answer each line of standard input with the count."""
-    seen = 0
-
-    def count() -> None:
-        nonlocal seen
-        seen += 1
-
-    LISTENERS[name](count)
-    for _ in sys.stdin:
-        print(seen, flush=True)
+def _lost(listener: Listener) -> bool:
+    listener.settle()
+    return listener.counts().dropped > 0
 
 
-if __name__ == "__main__":
-    main(sys.argv[1])
+def _row(name: str, seconds: Sequence[float], ours: Sequence[float], limits: Limits) -> tuple[str, ...]:
+    by = statistics.median(one / other for one, other in zip(ours, seconds, strict=True))
+    return (
+        name,
+        milliseconds(statistics.median(seconds)),
+        "1" if name == EXPORTER else times(by),
+        f"≤ {times(START_TARGET)}" if name == _SCAPY else "-",
+        _rate(limits),
+        f"≥ {RATE_TARGET:,}" if name == EXPORTER else "-",
+        f"{limits.rss / 2**20:.0f} MiB",
+    )
+
+
+def _rate(limits: Limits) -> str:
+    if not limits.rate:
+        return f"< {RATES[0]:,}"
+    return f"{'' if limits.limited else '≥ '}{limits.rate:,.0f}"

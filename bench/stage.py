@@ -12,13 +12,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from ipaddress import IPv4Address
 from pathlib import Path
+from types import MappingProxyType
 
+from bench.kernel_counts import Counts
 from bench.sender import Sender
 from exporter.lab.network import LabUnavailableError, inside, undisturbed
 
@@ -26,10 +28,18 @@ DEVICE = "eth0"
 """What either host calls its end of the cable."""
 VIPS = tuple(IPv4Address("192.0.2.100") + number for number in range(100))
 """What an exporter can be told to watch."""
-SECONDS_TO_START = 20.0
+SECONDS_TO_START = 60.0
 SECONDS_TO_STOP = 5.0
+SECONDS_TO_ANSWER = 120.0
+"""With ten thousand VIPs, on a busy machine."""
+LISTENER_CORE, SPEAKER_CORE = min(os.sched_getaffinity(0)), max(os.sched_getaffinity(0))
+"""Where there is one core only, the two share it."""
 
 _PORT = 10150
+_LISTENER_ADDRESS = "192.0.2.1/24"
+"""Some of those who listen take addresses of other networks for errors."""
+_PRIVILEGES = ("setpriv", "--bounding-set=-all,+net_raw", "--inh-caps=-all")
+"""Those of a pod."""
 _SOL_PACKET, _PACKET_QDISC_BYPASS = 263, 20
 
 
@@ -64,13 +74,22 @@ class Stage:
             yield Sender(outlet, frames)
 
     @contextmanager
-    def run(self, *command: str, namespace: str = "") -> Iterator[subprocess.Popen[bytes]]:
-        """Run a program on the listener (or elsewhere), its standard input and output piped; it is ended on leaving."""
+    def run(self, *command: str, namespace: str = "", quiet: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a program on the listener (or elsewhere); it is ended on leaving.
+
+        Args:
+            quiet: what it says goes nowhere, instead of its output to a pipe and its errors to ours.
+        """
         process = inside(
             namespace or self.listener,
             # A process group of its own: a Ctrl-C is for us, who stop it in good order.
             lambda: subprocess.Popen(
-                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=self.environment, process_group=0
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL if quiet else subprocess.PIPE,
+                stderr=subprocess.DEVNULL if quiet else None,
+                env=self.environment,
+                process_group=0,
             ),
         )
         with process:
@@ -85,12 +104,43 @@ class Stage:
 
     @contextmanager
     def exporter(self, *arguments: str) -> Iterator[Exporter]:
-        """The exporter itself, from the moment that its process exists."""
+        """The exporter itself, from the moment that its process exists, with no more rights than in a pod."""
         begun = time.perf_counter()
-        command = (sys.executable, "-m", "exporter", "run", "--capture.interface", DEVICE)
+        command = (*_PRIVILEGES, sys.executable, "-m", "exporter", "run", "--capture.interface", DEVICE)
         options = ("--web.listen-address", f"127.0.0.1:{_PORT}", "--log.level", "error")
         with self.run(*command, *options, *arguments) as process:
             yield Exporter(self, process, begun)
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """What this thread does meanwhile, it does on the speaker's core."""
+        before = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {SPEAKER_CORE})
+        try:
+            yield
+        finally:
+            os.sched_setaffinity(0, before)
+
+    def place(self, pid: int) -> None:
+        """Give a process that has just been started the listener's core."""
+        os.sched_setaffinity(pid, {LISTENER_CORE})
+
+    def wait_until_listens(self, begun: float, running: Callable[[], bool]) -> float:
+        """Wait until somebody listens on the listener's interface, and return the seconds since `begun`.
+
+        Raises:
+            RuntimeError: nobody does in good time, or whoever should is not running any more.
+        """
+
+        def wait() -> float:
+            index = socket.if_nametoindex(DEVICE)
+            while not _has_packet_socket(index):
+                if not running() or time.perf_counter() - begun > SECONDS_TO_START:
+                    raise RuntimeError("a program that should listen does not")
+                time.sleep(0.001)
+            return time.perf_counter() - begun
+
+        return inside(self.listener, wait)
 
     def frames_received(self) -> int:
         """How many frames the listener's interface has received so far, whoever wanted them."""
@@ -110,7 +160,7 @@ class Metrics:
 
     def __init__(self, namespace: str) -> None:
         self._namespace = namespace
-        self._connection = HTTPConnection("127.0.0.1", _PORT, timeout=10)
+        self._connection = HTTPConnection("127.0.0.1", _PORT, timeout=SECONDS_TO_ANSWER)
 
     def scrape(self) -> str:
         """What it says.
@@ -122,24 +172,33 @@ class Metrics:
 
     def fetch(self, *, compressed: bool = False) -> bytes:
         """The body of an answer, as it comes, compressed where that is allowed. Raises as `scrape` does."""
-        status, body = self._get({"Accept-Encoding": "gzip" if compressed else "identity"})
+        status, body = self._ask("GET", "/metrics", {"Accept-Encoding": "gzip" if compressed else "identity"})
         if status != 200:
             raise ConnectionError(f"/metrics: {status}")
         return body
 
-    def _get(self, headers: Mapping[str, str]) -> tuple[int, bytes]:
+    def reload(self) -> None:
+        """Have it read its configuration anew, with --web.enable-lifecycle. Raises as `scrape` does."""
+        until = time.perf_counter() + SECONDS_TO_ANSWER
+        status, body = 503, b""
+        while status == 503 and time.perf_counter() < until:  # it takes its time
+            status, body = self._ask("POST", "/-/reload")
+        if status != 200:
+            raise ConnectionError(f"/-/reload: {body.decode().strip()}")
+
+    def _ask(self, method: str, path: str, headers: Mapping[str, str] = MappingProxyType({})) -> tuple[int, bytes]:
         kept = self._connection.sock is not None
         if not kept:
             inside(self._namespace, self._connection.connect)
         try:
-            self._connection.request("GET", "/metrics", headers=dict(headers))
+            self._connection.request(method, path, headers=dict(headers))
             with self._connection.getresponse() as response:
                 return response.status, response.read()
         except (OSError, HTTPException) as error:
             self._connection.close()
             if kept:  # it has been idle for longer than the exporter keeps one open
-                return self._get(headers)
-            raise ConnectionError(f"/metrics: {error}") from error
+                return self._ask(method, path, headers)
+            raise ConnectionError(f"{path}: {error}") from error
 
 
 class Exporter(Metrics):
@@ -163,13 +222,23 @@ class Exporter(Metrics):
                 if text in self.scrape():
                     return time.perf_counter() - self.begun
                 pause = 0.05  # it serves, and should have time for what is still to do
-            if self._process.poll() is not None or time.perf_counter() - self.begun > SECONDS_TO_START:
+            if not self.running() or time.perf_counter() - self.begun > SECONDS_TO_START:
                 raise RuntimeError("the exporter does not serve")
             time.sleep(pause)
 
     def total(self, metric: str) -> int:
         """The sum of a metric's samples."""
         return total(self.scrape(), metric)
+
+    def counts(self) -> Counts:
+        """Frames since the start."""
+        text = self.scrape()
+        return Counts(
+            total(text, "vip_exporter_capture_frames_total"), total(text, "vip_exporter_capture_dropped_total")
+        )
+
+    def running(self) -> bool:
+        return self._process.poll() is None
 
     def rss(self) -> int:
         """Resident memory, in bytes."""
@@ -206,6 +275,7 @@ def open_stage() -> Iterator[Stage]:
             inside(host, _do_without_ipv6)
         ends = [("name", DEVICE, "netns", host) for host in hosts]
         _ip("link", "add", *ends[0], "type", "veth", "peer", *ends[1])
+        _ip("-netns", listener, "address", "add", _LISTENER_ADDRESS, "dev", DEVICE)
         for host in hosts:
             _ip("-netns", host, "link", "set", "lo", "up")
             _ip("-netns", host, "link", "set", DEVICE, "up")
@@ -221,6 +291,12 @@ def _do_without_ipv6() -> None:
     # Its neighbour discovery would be counted among the frames of a storm.
     with suppress(FileNotFoundError):
         Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1", encoding="ascii")
+
+
+def _has_packet_socket(index: int) -> bool:
+    """Whether one that gets frames is bound to the interface of that number."""
+    lines = Path("/proc/thread-self/net/packet").read_text(encoding="ascii").splitlines()[1:]
+    return any(fields[4:6] == [str(index), "1"] for fields in map(str.split, lines))
 
 
 def _open_outlet() -> socket.socket:

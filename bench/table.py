@@ -47,3 +47,20 @@ def milliseconds(seconds: float) -> str:
     """With three digits that count, as far as there are decimals to drop."""
     number = 1000 * seconds
     return f"{number:.{0 if number >= 100 else 1 if number >= 10 else 2}f} ms"
+
+
+def cpu(seconds: float) -> str:
+    """CPU time, over four powers of ten, with two digits at least that count."""
+    if abs(seconds) < 0.1:
+        return milliseconds(seconds)
+    return f"{seconds:.{0 if seconds >= 100 else 1 if seconds >= 10 else 2}f} s"
+
+
+def times(ratio: float) -> str:
+    """As a fraction, where it is no more than a third."""
+    return f"1/{1 / ratio:.0f}" if 0 < ratio <= 1 / 3 else f"{ratio:.2f} ×"
+
+
+def share(part: float) -> str:
+    """In per cent; what is not nothing or everything does not look like it."""
+    return f"{part:.0%}" if part in {0, 1} else f"{min(max(part, 0.001), 0.999):.1%}"
