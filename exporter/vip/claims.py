@@ -232,9 +232,8 @@ class Claims:
         if any(claim.last_outgoing is not None for claim in (holder, *self.live.values())):
             return Settled.NO
         if episode is None:
-            # The first tells of the holder's period. One of somebody else's would begin an episode.
-            alone = self.live.get(holder.mac) is holder and all(map(self._is_holder, self.live.values()))
-            return Settled.AFTER_FIRST if alone else Settled.NO
+            # The first tells of the holder's period, ends a silence, begins an episode.
+            return Settled.AFTER_FIRST
         if episode.contested:
             return Settled.YES
         undecided = self._sides()[0] and until <= episode.start + self.period.grace

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from exporter.vip.core import Core
 from exporter.vip.model import SECOND, Burst, Heard, Input, Kind, NeighbourSeen, Sighting, seconds
 from exporter.vip.vip import Vip
 from tests.vip.more import heard, remembered
@@ -123,15 +125,64 @@ def test_a_burst_is_the_same_as_its_frames_one_by_one(
 
     Also where a claim lapses, a contest begins or a lease runs out in the midst of a burst.
     """
-    together, apart = both_ways(made)
-    runs = []
-    for inputs in (together, apart):
-        run = Run(new_core(period=period, observer=observer, discover=discover, watch=[VIP, NEW_VIP]))
-        run.feed([*known, *before, *with_lease_expiry(inputs)])
-        last = run.core.snapshot()
+    core = partial(new_core, period=period, observer=observer, discover=discover, watch=[VIP, NEW_VIP])
+    compare(core, made, [*known, *before])
+
+
+def compare(core: Callable[[], Core], made: Sequence[tuple[When, Step]], before: Sequence[Input]) -> Run:
+    """What comes of the bursts, which is what comes of each frame by itself."""
+    ran = []
+    for inputs in both_ways(made):
+        run = Run(core())
+        run.feed([*before, *with_lease_expiry(inputs)])
+        last = run.vip()
         run.until(1e5)
-        runs.append((run.events, last, run.core.snapshot()))
-    assert runs[0] == runs[1]
+        ran.append((run.events, last, run.core.snapshot()))
+    assert ran[0] == ran[1]
+    return run
+
+
+def often(who: str, *, outgoing: bool = False) -> Step:
+    return [(frame(one, 0, outgoing=outgoing), [seconds(0.001 * number) for number in range(12)]) for one in who]
+
+
+def once(who: str, *, outgoing: bool = False) -> Step:
+    return [(frame(who, 0, outgoing=outgoing), [0])]
+
+
+@pytest.mark.parametrize(
+    ("before", "made", "names"),
+    [
+        ([], [(0, often("A")), *[(5, often("A"))] * 5, (13, often("A"))], ["vip_seen", "vip_silent"]),
+        (
+            nodes(0, "A", "BC"),
+            [(0, once("B")), (1, once("C", outgoing=True)), (1, often("C")), (1, often("B"))],
+            ["vip_seen", "vip_silent"],
+        ),
+        (
+            nodes(0, "A", "BX"),
+            [(0, once("B")), (3, once("X")), (3.99, often("X")), (1, often("X"))],
+            ["vip_seen", "mac_changed", "vip_silent"],
+        ),
+        (
+            nodes(0, "A", "BX"),
+            [(0, once("B")), (1, once("X")), (1, nodes(0, "A", "B")), (1, often("BX")), (6.99, often("BX"))],
+            ["vip_seen", "contest_started", "contest_ended", "vip_silent"],
+        ),
+        ([], [(0, once("A")), (5, once("B")), (2.99, often("B"))], ["vip_seen", "vip_moved", "vip_silent"]),
+    ],
+    ids=["a period of 5 s", "it left this node before", "the other MAC goes on", "another's after all", "a lapse"],
+)
+def test_what_a_burst_changes(before: list[Input], made: list[tuple[When, Step]], names: list[str]) -> None:
+    """The first frame of a burst, or one in its midst, may tell something, whoever was heard before."""
+    run = compare(partial(new_core, observer="node-a", watch=[VIP]), made, before)
+    assert run.names() == names
+
+
+def test_the_period_is_learned_from_bursts() -> None:
+    run = Run(new_core())
+    run.feed(both_ways([(0, often("A")), *[(5, often("A"))] * 5])[0])
+    assert run.vip().period == seconds(5.001)
 
 
 def flood(who: str, begin: float, end: float, *, step: float = 0.001, moment: float = 0.008) -> list[Input]:
