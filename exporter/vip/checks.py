@@ -121,11 +121,18 @@ def _mac_differs(facts: Facts, *, host: bool) -> bool:
 
 
 def requirements(
-    facts: Facts, *, is_node_address: bool | None, in_node_subnet: bool | None, load_balancer: bool | None
+    state: State,
+    *,
+    expected: bool,
+    is_node_address: bool | None,
+    in_node_subnet: bool | None,
+    load_balancer: bool | None,
 ) -> dict[Requirement, bool]:
     """The requirements that something can be said of.
 
     Args:
+        state: what is heard of the VIP.
+        expected: another source, which can be believed at present, says that somebody holds it.
         is_node_address: whether the VIP is a node's own address; None: the nodes' addresses are not known.
         in_node_subnet: whether it lies in the nodes' subnet; None: that is not known.
         load_balancer: whether a Service of that type has the VIP; None: no Service is known.
@@ -137,9 +144,9 @@ def requirements(
         met[Requirement.SAME_SUBNET] = in_node_subnet
     if load_balancer is not None:
         met[Requirement.LOAD_BALANCER_SERVICE] = load_balancer
-    if facts.state not in (State.UNKNOWN, State.SILENT):
+    if state not in (State.UNKNOWN, State.SILENT):
         met[Requirement.HEARD_HERE] = True
-    elif facts.state is State.SILENT and facts.believed and facts.intent_fresh:
+    elif state is State.SILENT and expected:
         met[Requirement.HEARD_HERE] = False
     return met
 

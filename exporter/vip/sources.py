@@ -117,13 +117,19 @@ class Sources:
         for belief in self._beliefs.values():
             belief.node = canonical(belief.node)
 
-    def follow(self, first: Nanoseconds) -> set[Source]:
-        """The wire has a new holder since `first`: returns the sources whose latest change that explains."""
+    def follow(self, first: Nanoseconds, node: str) -> set[Source]:
+        """The wire has a new holder since `first`: returns the sources whose latest change that explains.
+
+        Args:
+            node: the new holder; empty: it has no name. A source that names another does not follow it, though its
+                change is spent; one that names it already, however long, has nothing to follow.
+        """
+        naming = {source for source, belief in self._beliefs.items() if not node or same_node(belief.node, node)}
         news = {source for source, belief in self._beliefs.items() if belief.has_news(first - self._settle)}
         for source in news:
             self._beliefs[source].matched = self._beliefs[source].changed_at
-        self._awaited = set(self._beliefs) - news
-        return news
+        self._awaited = set(self._beliefs) - (naming if node else news)
+        return news & naming
 
     def presume(self, node: str) -> None:
         """An earlier run of the program knew this holder."""

@@ -138,7 +138,9 @@ class Verdict:
         """A source beside the wire says this now, and maybe since when it has been so."""
         node = self._world.nodes.canonical(name)
         changed = self._sources.learn(now, source, node, takeover=self._takeover, since=since)
-        if changed and source is Source.ANNOTATION and self._lag_open and self._takeover is not None:
+        # One that names somebody else is still on its way, or ahead of the wire: then it follows the next move.
+        follows = not self._named or same_node(node, self._named)
+        if changed and follows and source is Source.ANNOTATION and self._lag_open and self._takeover is not None:
             self._observe_lag(now - self._takeover)
 
     def review(self, now: Nanoseconds) -> None:
@@ -237,7 +239,7 @@ class Verdict:
             case EventName.VIP_MOVED:
                 self._take_move(notice, old, new)
             case EventName.VIP_SEEN:
-                self._take_over(notice.at)
+                self._take_over(notice.at, new)
                 self._sources.presume_current()
                 self._emit(notice.name, {"mac": _text(notice.mac), "holder": new}, None)
             case EventName.VIP_SILENT:
@@ -291,8 +293,9 @@ class Verdict:
         if same_node(old, new):
             old = ""  # only a source named it, which meant the new one
         ahead, self._ahead = self._ahead, ""
-        self._take_over(first)
-        if self._lag_open and same_node(self._sources[Source.ANNOTATION].node, new or ahead):
+        self._take_over(first, new or ahead)
+        annotation = self._sources[Source.ANNOTATION].node
+        if self._lag_open and annotation and same_node(annotation, new or ahead):
             self._observe_lag(0)  # it had gone ahead, further than the settle time
         self._named, self._named_at, self._remembered = new, self._now, None
         handover: dict[str, FieldValue] = {}
@@ -322,10 +325,10 @@ class Verdict:
         """The source that went over to another node about now: it names the new holder where its MAC does not tell."""
         return next((belief for _, belief in self._sources.items() if belief.has_news(since)), None)
 
-    def _take_over(self, first: Nanoseconds) -> None:
-        """The wire has a new holder: match the sources that already follow it, await the annotation."""
+    def _take_over(self, first: Nanoseconds, node: str) -> None:
+        """The wire has a new holder, maybe without a name: match the sources that follow it, await the annotation."""
         self._takeover = first
-        followed = self._sources.follow(first)
+        followed = self._sources.follow(first, node)
         self._lag_open = self._claims.moves > 0
         changed_at = self._sources[Source.ANNOTATION].changed_at
         if self._lag_open and Source.ANNOTATION in followed and changed_at is not None:

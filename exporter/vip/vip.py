@@ -26,6 +26,7 @@ from exporter.vip.model import (
     ServiceRef,
     Sighting,
     Source,
+    State,
     format_mac,
 )
 from exporter.vip.snapshot import Claimant, Event, FieldValue, LeaseState, SourceHolder, VipSnapshot
@@ -33,6 +34,7 @@ from exporter.vip.sources import Sources
 from exporter.vip.verdict import Verdict
 from exporter.vip.world import World
 
+CLAIMANT_CLASSES = tuple(ClaimantClass)
 SIGHTING_KINDS = ("probe", "own_probe", "ordinary_request", "ordinary_reply", "solicited_na")
 PROBE_BURST = 10
 PROBE_EVERY: Nanoseconds = 10 * SECOND
@@ -336,12 +338,14 @@ class Vip:
     def snapshot(self, now: Nanoseconds) -> VipSnapshot:
         self._now = now
         source, node = self._verdict.holder()
-        claims = self._claims
+        claims, state = self._claims, self._claims.state
+        listed = claims.claimants.listed(now)
+        shown = {mac: self._claimant(claim) for mac, claim in ({one.mac: one for one in listed} | claims.live).items()}
         return VipSnapshot(
             address=self.address,
             mode=self._intent.mode if self._intent else Mode.UNKNOWN,
             services=tuple(sorted((ref for ref in self._services if ref.namespace), key=str)),
-            state=claims.state,
+            state=state,
             holder=node,
             counted_from=self._verdict.counted_from,
             holder_source=source,
@@ -362,13 +366,14 @@ class Vip:
             last_announcement=self._last_announcement,
             sightings={kind: self._sightings[kind] for kind in SIGHTING_KINDS},
             period=claims.period.value,
-            claimants=tuple(self._claimant(claim) for claim in claims.live.values()),
-            listed_claimants=tuple(self._claimant(claim) for claim in claims.claimants.listed(now)),
-            claims={kind: claims.claimants.begun[kind] for kind in ClaimantClass},
+            claimants=tuple(shown[claim.mac] for claim in claims.live.values()),
+            listed_claimants=tuple(shown[claim.mac] for claim in listed),
+            claims={kind: claims.claimants.begun[kind] for kind in CLAIMANT_CLASSES},
             claimants_overflow=claims.claimants.overflow,
             mismatches=self._mismatches.current(),
             requirements=requirements(
-                self._facts(),
+                state,
+                expected=state is State.SILENT and self._world.intent_fresh and bool(self._verdict.believed()[1]),
                 is_node_address=self._world.nodes.has_address(self.address),
                 in_node_subnet=self._world.nodes.in_subnet(self.address),
                 load_balancer=self._has_load_balancer(),

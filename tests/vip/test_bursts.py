@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from exporter.vip.core import Core
 from exporter.vip.model import SECOND, Burst, Heard, Input, Kind, NeighbourSeen, Sighting, seconds
+from exporter.vip.nodes import NEIGHBOUR_AGE
 from exporter.vip.vip import Vip
 from tests.vip.more import heard, remembered
 from tests.vip.situations import (
@@ -24,6 +25,7 @@ from tests.vip.situations import (
     interleave,
     mac_of,
     new_core,
+    node,
     nodes,
 )
 from tests.vip.test_properties import gaps, macs, others, periods, with_lease_expiry
@@ -169,14 +171,48 @@ def once(who: str, *, outgoing: bool = False) -> Step:
             [(0, once("B")), (1, once("X")), (1, nodes(0, "A", "B")), (1, often("BX")), (6.99, often("BX"))],
             ["vip_seen", "contest_started", "contest_ended", "vip_silent"],
         ),
-        ([], [(0, once("A")), (5, once("B")), (2.99, often("B"))], ["vip_seen", "vip_moved", "vip_silent"]),
+        ([], [(0, once("A")), (5, once("B")), (1.97, often("B"))], ["vip_seen", "vip_moved", "vip_silent"]),
+        ([], [(0, often("A", outgoing=True)), (1, often("A", outgoing=True))], ["vip_seen", "vip_silent"]),
+        ([], [(0, [(frame("A", 0), [seconds(number) for number in range(9)])])], ["vip_seen", "vip_silent"]),
+        (
+            [
+                *nodes(0, node("", name="node-b", addresses=["192.0.2.12"])),
+                *(heard(0, who, "192.0.2.12")[0] for who in "AB"),
+            ],
+            [(0.1, once("A")), (NEIGHBOUR_AGE / SECOND - 2, often("AB")), ((2, NEIGHBOUR_AGE / SECOND), often("AB"))],
+            ["vip_seen", "vip_silent", "vip_returned", "vip_moved", "vip_silent"],
+        ),
     ],
-    ids=["a period of 5 s", "it left this node before", "the other MAC goes on", "another's after all", "a lapse"],
+    ids=[
+        "a period of 5 s",
+        "it left this node before",
+        "the other MAC goes on",
+        "another's after all",
+        "a lapse",
+        "it leaves this node",
+        "not within a moment",
+        "a MAC forgotten",
+    ],
 )
 def test_what_a_burst_changes(before: list[Input], made: list[tuple[When, Step]], names: list[str]) -> None:
     """The first frame of a burst, or one in its midst, may tell something, whoever was heard before."""
     run = compare(partial(new_core, observer="node-a", watch=[VIP]), made, before)
     assert run.names() == names
+
+
+def test_a_burst_of_a_nodes_own_address_teaches_for_as_long() -> None:
+    """Where an address is watched that is a node's own, by mistake, each frame also tells that node's MAC."""
+    before = nodes(0, node("", name="node-b", addresses=[str(VIP)]))
+    ran = []
+    for inputs in both_ways([(0, often("A")), (1, often("A"))]):
+        run = Run(new_core())
+        run.feed([*before, *inputs])
+        run.until(1.02 + NEIGHBOUR_AGE / SECOND)
+        ran.append((run.core.snapshot(), run.vip().claimants))
+        run.until(1.03 + NEIGHBOUR_AGE / SECOND)
+        ran.append((run.core.snapshot(), run.vip().claimants))
+    assert ran[:2] == ran[2:]
+    assert ran[0] != ran[1]
 
 
 def test_the_period_is_learned_from_bursts() -> None:
