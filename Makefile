@@ -20,7 +20,8 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --
 # Tests that compute more than they wait: they run beside the others, in what these leave of the processor. Those live by
 # the clock.
 APART := tests/alerts tests/bench tests/cli tests/cluster tests/dashboards tests/deploy/chart tests/deploy/image \
-	tests/deploy/release tests/publish/html tests/publish/page tests/publish/report tests/vip tests/fuzz
+	tests/deploy/release tests/faults tests/publish/html tests/publish/page tests/publish/report tests/soak \
+	tests/test_lean_import.py tests/vip tests/fuzz
 
 .PHONY: demo test e2e check generate dist sbom fuzz bench lock
 

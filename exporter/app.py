@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from exporter import __version__, log
 from exporter.clock import Clock
@@ -21,9 +23,8 @@ from exporter.inputs import Inputs
 from exporter.publish.api import events_answer, vips_answer
 from exporter.publish.history import History
 from exporter.publish.metrics import Exposition
-from exporter.publish.page import CONTENT_SECURITY_POLICY, Moment, Page
+from exporter.publish.moment import Moment
 from exporter.publish.records import event_record
-from exporter.publish.state_file import StateFile
 from exporter.publish.status import CaptureStatus, ExporterStatus, KubernetesStatus
 from exporter.publish.status_line import status_line
 from exporter.publish.web.door import FrontDoor
@@ -38,6 +39,10 @@ from exporter.vip.core import Core
 from exporter.vip.histogram import Histogram
 from exporter.vip.model import SECOND, EventName, IPAddress, Nanoseconds, Source
 from exporter.vip.snapshot import Event
+
+if TYPE_CHECKING:
+    from exporter.publish.page import Page
+    from exporter.publish.state_file import StateFile
 
 RECONCILE_EVERY: Nanoseconds = SECOND
 REMEMBER_EVERY: Nanoseconds = SECOND
@@ -96,11 +101,7 @@ class App:
         self._inputs = Inputs(
             config, intent, clock=self._clock, reconciler=self._reconciler, lacking=_do_without_nothing
         )
-        self._state = (
-            StateFile(config.state_path, retention=config.state_retention, clock=self._clock)
-            if config.state_path is not None
-            else None
-        )
+        self._state = self._build_state(config)
         self._shared_macs: Mapping[str, tuple[str, ...]] = {}
         self._to_remember = True
         self._remembered_at = self._started
@@ -114,6 +115,16 @@ class App:
         self._seeing = Lock()
         self._web = WebServer(config.web_listen_address, door=door, content=self._content(reload))
         self._running = ExitStack()
+        self._complete = False
+        """Started, and not being stopped."""
+
+    def _build_state(self, config: Config) -> StateFile | None:
+        if config.state_path is None:
+            return None
+        # Brings a database, which takes memory also where nothing is to be remembered.
+        from exporter.publish.state_file import StateFile
+
+        return StateFile(config.state_path, retention=config.state_retention, clock=self._clock)
 
     def _content(self, reload: Callable[[], Reloaded]) -> Content:
         snapshot, to_wall, observer = self._reconciler.snapshot, self._clock.to_wall, self._config.observer_name
@@ -124,14 +135,13 @@ class App:
             observer=observer,
             summary=lambda: self._config.metrics_detail == "summary",
         )
-        page = Page(self._see)
         return Content(
             metrics=exposition.render,
             ready=self._ready,
-            healthy=self._healthy,
-            page=lambda query: page.document(query.vips),
-            page_policy=CONTENT_SECURITY_POLICY,
-            parts=lambda query: page.parts(query.vips),
+            healthy=self.healthy,
+            page=lambda query: self._page.document(query.vips),
+            page_policy=lambda: self._page.policy,
+            parts=lambda query: self._page.parts(query.vips),
             vips=lambda query: vips_answer(snapshot(), query, observer=observer, to_wall=to_wall),
             events=lambda query: events_answer(self._history, query, from_wall=self._clock.from_wall),
             openapi=document,
@@ -163,11 +173,12 @@ class App:
             if self._manager.listens:
                 self._scheduler.every(REPORT_EVERY, self._report, name="report")
             if self._manager.sign_of_life_every is not None:
-                # Not done by the former, which waits for the core: what a stuck core is worth, `_healthy` says.
+                # Not done by the former, which waits for the core: what a stuck core is worth, `healthy` says.
                 self._scheduler.every(self._manager.sign_of_life_every, self._give_sign_of_life, name="sign of life")
             self._scheduler.start()
             started.callback(self._scheduler.stop)
             self._running = started.pop_all()
+        self._complete = True
         log.info(
             "started",
             version=__version__,
@@ -183,6 +194,7 @@ class App:
 
     def stop(self) -> None:
         """Stop every part, the youngest first, within two seconds in all."""
+        self._complete = False
         self._manager.stopping()
         self._running.close()
         log.info("stopped")
@@ -241,14 +253,14 @@ class App:
     def _report(self) -> None:
         """Tell the service manager how it is."""
         ready, _ = self._ready()
-        healthy, status = self._healthy()
+        healthy, status = self.healthy()
         if healthy:
             moment = self._see()
             status = status_line(moment.snapshot, moment.status)
         self._manager.tell(ready=ready, status=status)
 
     def _give_sign_of_life(self) -> None:
-        healthy, _ = self._healthy()
+        healthy, _ = self.healthy()
         if healthy:
             self._manager.sign_of_life()
 
@@ -293,6 +305,13 @@ class App:
             state_file_up=None if self._state is None else self._state.up,
         )
 
+    @cached_property
+    def _page(self) -> Page:
+        # Imported for the first who looks at it. Most exporters of a cluster are only ever scraped.
+        from exporter.publish.page import Page
+
+        return Page(self._see)
+
     def _see(self) -> Moment:
         """What the page shows. All who look within half a second see the same: a snapshot of many VIPs takes long."""
         with self._seeing:
@@ -300,22 +319,36 @@ class App:
                 self._seen = Moment(
                     snapshot=self._reconciler.snapshot(),
                     status=self._status(),
-                    healthy=self._healthy(),
+                    healthy=self.healthy(),
                     ready=self._ready(),
                     events=self._history.newest,
                     to_wall=self._clock.to_wall,
                 )
             return self._seen
 
-    def _healthy(self) -> tuple[bool, str]:
-        dead = [capture.device for capture in self._inputs.captures if not capture.alive]
-        if dead:
-            return False, f"the capture thread of {', '.join(dead)} has ended"
-        if self._inputs.host is not None and not self._inputs.host.alive:
-            return False, "the thread that watches this host has ended"
+    def died(self) -> str:
+        """Which thread has ended though nobody stopped it, in words; empty: none. Only a new start brings it back."""
+        if not self._complete:
+            return ""
+        inputs = self._inputs
+        died = [f"the capture thread of {capture.device}" for capture in inputs.captures if not capture.alive]
+        if inputs.host is not None and not inputs.host.alive:
+            died.append("the thread that watches this host")
+        if inputs.cluster is not None:
+            died += [f"the thread that watches {target}" for target in inputs.cluster.died()]
+        if not self._scheduler.alive:
+            died.append("the scheduler's thread")
         if not self._web.alive:
-            # Nobody is told this over HTTP; it ends the signs of life for the service manager.
-            return False, "the web server's thread has ended"
+            # Nobody is told this over HTTP.
+            died.append("the web server's thread")
+        return f"{died[0]} has ended" if died else ""
+
+    def healthy(self) -> tuple[bool, str]:
+        """Whether it does what it is for, and why not. Waits for nothing, however much hangs."""
+        if not self._complete:
+            return False, "not started yet, or being stopped"
+        if died := self.died():
+            return False, died
         idle = self._clock.now() - self._last_reconcile
         if idle > UNHEALTHY_AFTER:
             return False, f"no reconciliation for {idle // SECOND} s"
@@ -325,7 +358,7 @@ class App:
         # Neither the API server nor a link that is down makes it unready: what it then knows is still worth serving.
         if not all(capture.alive for capture in self._inputs.captures):
             return False, "capture has not started"
-        return self._healthy()
+        return self.healthy()
 
 
 def _do_without_nothing(_source: Source, reason: Exception) -> None:

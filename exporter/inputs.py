@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from threading import Lock
+from typing import TYPE_CHECKING
 
 from exporter import log
 from exporter.clock import Clock
@@ -16,8 +17,6 @@ from exporter.cluster.client import find_configuration
 from exporter.cluster.errors import ConfigurationError
 from exporter.cluster.intent_file import IntentFile
 from exporter.cluster.interests import Interests
-from exporter.cluster.loop import Timing
-from exporter.cluster.watch import ClusterWatcher
 from exporter.config import Config
 from exporter.host.watch import HostWatcher
 from exporter.reconciler import Reconciler
@@ -26,6 +25,9 @@ from exporter.vip.nodes import with_macs
 from exporter.wire.capture import Capture, CaptureNotPermitted, default_interface
 from exporter.wire.decode import Decoder
 from exporter.wire.interface import NoDefaultRouteError
+
+if TYPE_CHECKING:
+    from exporter.cluster.watch import ClusterWatcher
 
 
 class Inputs:
@@ -101,6 +103,10 @@ class Inputs:
         except ConfigurationError as error:
             self._lacking(Source.ANNOTATION, error)
             return None
+        # Of no use without a cluster.
+        from exporter.cluster.loop import Timing
+        from exporter.cluster.watch import ClusterWatcher
+
         return ClusterWatcher(
             clock=self._clock,
             deliver=self._reconciler.deliver,

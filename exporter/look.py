@@ -8,20 +8,22 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from exporter.clock import Clock
 from exporter.cluster.errors import Reason
 from exporter.cluster.intent_file import IntentFile
-from exporter.cluster.watch import ClusterStatus, TargetStatus
 from exporter.config import Config
 from exporter.inputs import Inputs
-from exporter.publish.state_file import read_past
 from exporter.reconciler import Reconciler
 from exporter.vip.agreement import differ
 from exporter.vip.core import Core
 from exporter.vip.model import SECOND, ClaimantClass, EventName, IPAddress, Nanoseconds, Source, State
 from exporter.vip.snapshot import Event, Snapshot, VipSnapshot
 from exporter.wire.capture import CaptureStats
+
+if TYPE_CHECKING:
+    from exporter.cluster.watch import ClusterStatus, TargetStatus
 
 LONGEST = 30.0
 """Seconds after which it says what it knows: five periods of silence and a contest are over by then."""
@@ -111,6 +113,8 @@ def look(
     )
     forgotten = ""
     if config.state_path is not None:
+        from exporter.publish.state_file import read_past
+
         past = read_past(config.state_path, clock)
         forgotten = past.reason
         reconciler.deliver(past.holders)

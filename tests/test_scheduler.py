@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,6 +15,7 @@ from exporter import scheduler as module
 from exporter.scheduler import Scheduler
 from exporter.vip.model import SECOND
 from tests.e2e.running import until
+from tests.faults.dying import end_thread
 
 OFTEN = SECOND // 20
 
@@ -67,3 +69,57 @@ def test_a_job_that_fails_runs_again(scheduler: Scheduler) -> None:
     scheduler.start()
     until(lambda: len(outcomes) >= 3)
     assert not any(outcomes)
+
+
+def test_a_clock_that_began_in_1970_may_be_set_right(scheduler: Scheduler, monkeypatch) -> None:
+    """Half a century of runs was missed. They are made up for by one, and not counted through one by one."""
+    clock = WallClock(monkeypatch)
+    clock.set_by = -time.time()
+    runs: list[float] = []
+    scheduler.every(OFTEN, lambda: runs.append(time.monotonic()), name="job")
+    scheduler.start()
+    until(lambda: len(runs) >= 3)
+    before = len(runs)
+    clock.set_by = 0.0
+    until(lambda: len(runs) >= before + 10, 30)
+
+
+def test_a_job_that_ends_its_thread_runs_again(scheduler: Scheduler) -> None:
+    runs: list[int] = []
+
+    def die() -> None:
+        runs.append(1)
+        raise SystemExit
+
+    scheduler.every(OFTEN, die, name="job")
+    scheduler.start()
+    until(lambda: len(runs) >= 3)
+
+
+def test_a_job_that_hangs_runs_once_and_holds_up_no_other(scheduler: Scheduler) -> None:
+    held = threading.Event()
+    begun: list[int] = []
+    runs: list[int] = []
+    scheduler.every(OFTEN, lambda: (begun.append(1), held.wait()), name="hangs")
+    scheduler.every(OFTEN, lambda: runs.append(1), name="runs")
+    scheduler.start()
+    until(lambda: len(runs) >= 10)
+    held.set()
+    assert begun == [1]
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_thread_that_ended_shows(scheduler: Scheduler) -> None:
+    assert not scheduler.alive
+    scheduler.every(OFTEN, lambda: None, name="job")
+    scheduler.start()
+    assert scheduler.alive
+    assert end_thread(scheduler._scheduler._thread)
+    assert not scheduler.alive
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_without_its_look_at_the_clock_it_is_not_whole(scheduler: Scheduler) -> None:
+    scheduler.start()
+    assert end_thread(scheduler._clock)
+    assert not scheduler.alive

@@ -32,10 +32,11 @@ def main(packages: str) -> int:
         os.environ |= {"HOME": directory, "XDG_CACHE_HOME": directory, "XDG_CONFIG_HOME": directory}
         import exporter
 
+        # First, since what large packages are to skip (`exporter/lean_import.py`) is skipped only before their import.
+        _use(Path(directory))
         for module in [exporter, *_modules(exporter)]:
             for name in _imports(module):
                 _import(name)
-        _use(Path(directory))
     print(f"compiled {_compile()} modules")
     return 0
 
@@ -70,11 +71,19 @@ def _import(name: str) -> None:
 
 def _use(directory: Path) -> None:
     """What libraries put off until they are used, no import of ours tells."""
+    _read_links()
     _ask_kubernetes(directory)
     asyncio.run(_prepare_to_run())
     _replay(directory)
     _run("--version")
     _run("--help")
+
+
+def _read_links() -> None:
+    """As far as that goes without a network."""
+    from exporter.host.netlink import Messages
+
+    Messages()
 
 
 def _ask_kubernetes(directory: Path) -> None:

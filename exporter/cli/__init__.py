@@ -6,6 +6,7 @@ configuration, intent or capture file) cannot be used. 77: not permitted to capt
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -13,6 +14,9 @@ from importlib import import_module
 EX_USAGE = 64
 """As in sysexits.h; every command uses it for bad input."""
 EX_NOPERM = 77
+
+SIGNALS = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGHUP})
+"""What `run` waits for."""
 
 COMMANDS = {
     "run": "watch, and serve metrics (the default)",
@@ -26,7 +30,7 @@ COMMANDS = {
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit status."""
     try:
-        return _main(list(sys.argv[1:] if argv is None else argv))
+        return _main(list(sys.argv[1:] if argv is None else argv), whole_process=argv is None)
     except BrokenPipeError:
         # The reader of standard output has gone (a pager, head); nothing is left to say to it.
         sys.stderr.close()
@@ -39,11 +43,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _main(arguments: list[str]) -> int:
+def _main(arguments: list[str], *, whole_process: bool) -> int:
     name = arguments.pop(0) if arguments and not arguments[0].startswith("-") else "run"
     if name not in COMMANDS:
         print(f"vip-exporter: {name!r}: no such command; there are {', '.join(COMMANDS)}", file=sys.stderr)
         return EX_USAGE
+    if name == "run" and whole_process:
+        # What comes while it loads waits until it is ready. A SIGHUP would else end it, and look like a wish.
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     from exporter.config import ConfigError
 
     try:

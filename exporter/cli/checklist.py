@@ -6,13 +6,16 @@ It judges what was seen, and asks for nothing.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from exporter.cluster.errors import Reason
-from exporter.cluster.watch import ClusterStatus
 from exporter.look import Look, why
 from exporter.publish.findings import CHECKED, LEARN, Finding, Status, lease_renewed, one_holder, requirement
 from exporter.vip.model import Mode, Requirement, Source
 from exporter.vip.snapshot import VipSnapshot
+
+if TYPE_CHECKING:
+    from exporter.cluster.watch import ClusterStatus
 
 
 def checklist(seen: Look, vips: Sequence[VipSnapshot]) -> Iterator[Finding]:

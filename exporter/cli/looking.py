@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from exporter import log
 from exporter.cluster.client import find_configuration
@@ -12,8 +13,10 @@ from exporter.cluster.errors import ConfigurationError
 from exporter.cluster.intent_file import IntentFile, IntentFileError, read_intent_file
 from exporter.cluster.intent_words import address as unicast_address
 from exporter.config import Config, ConfigError, add_settings, parse
-from exporter.look import Look
 from exporter.vip.model import IPAddress, Source
+
+if TYPE_CHECKING:
+    from exporter.look import Look
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

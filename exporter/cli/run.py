@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import faulthandler
 import gc
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from threading import Lock
 
 from exporter import __version__, cli, log
@@ -24,6 +25,15 @@ from exporter.revision import revision
 from exporter.service_manager import ServiceManager
 from exporter.wire.capture import CaptureNotPermitted
 from exporter.wire.interface import NoDefaultRouteError
+
+LOOK_EVERY = 1.0
+"""Seconds between two looks at how it does."""
+UNWELL_LOOKS = 60
+"""Looks in a row that find it unwell, until it ends. Probes and systemd's watchdog, where they are, are sooner."""
+GARBAGE_FROM = 20_000
+"""Objects more than before, from which on it is looked for cycles among the young ones."""
+STOP_SECONDS = 8
+"""For everything to stop, which takes two; systemd kills after ten."""
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -57,9 +67,8 @@ def _door_of(config: Config) -> FrontDoor:
 
 
 def _run(config: Config, intent: IntentFile | None, door: FrontDoor, given: argparse.Namespace) -> int:
-    # Blocked before the first thread starts, so that every thread inherits it and none but `sigwait` takes a signal.
-    signals = {signal.SIGTERM, signal.SIGINT, signal.SIGHUP}
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    # Blocked before the first thread starts, so that every thread inherits it and none but `_attend` takes a signal.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {*cli.SIGNALS, signal.SIGALRM})
     manager = ServiceManager(os.environ)
     try:
         app = App(
@@ -80,12 +89,58 @@ def _run(config: Config, intent: IntentFile | None, door: FrontDoor, given: argp
         # Not 64: while a machine starts, addresses and routes are only just coming, and another attempt may succeed.
         print(f"vip-exporter: {error}", file=sys.stderr)
         return 1
-    while signal.sigwait(signals) == signal.SIGHUP:
-        reloader()
+    _spare_the_collector()
+    status = _attend(app, reloader)
     app.stop()
     # At its end Python looks through all objects once more, for up to a second; there is nothing left to find.
     gc.freeze()
+    return status
+
+
+def _spare_the_collector() -> None:
+    """Have Python look for unreachable cycles more seldom, and never among what a start leaves behind.
+
+    Nearly everything here is freed with its last reference. By default a third of a scrape of thousands of VIPs goes
+    into looking through all there is, again and again, while frames wait.
+    """
+    gc.set_threshold(GARBAGE_FROM, 10, 10)
+    gc.collect()
+    gc.freeze()
+
+
+def _attend(app: App, reloader: Callable[[], object]) -> int:
+    """Wait for the signal that ends it, and return the exit status: 1 where only a new start helps.
+
+    Whoever supervises it may see no more of it than whether it runs. So what lacks a thread, or stands still, ends.
+    """
+    unwell = 0
+    # Not `sigtimedwait`: woken by SIGCONT after its time, it returns whatever stood in memory for a signal.
+    signal.setitimer(signal.ITIMER_REAL, LOOK_EVERY, LOOK_EVERY)
+    while (came := signal.sigwait({*cli.SIGNALS, signal.SIGALRM})) in (signal.SIGHUP, signal.SIGALRM):
+        if came == signal.SIGHUP:
+            reloader()
+            continue
+        if died := app.died():
+            _limit_the_end()
+            log.error("a thread has ended, and the program with it", reason=died)
+            return 1
+        healthy, reason = app.healthy()
+        unwell = 0 if healthy else unwell + 1
+        if unwell > UNWELL_LOOKS:
+            _limit_the_end()
+            log.error("it stands still, and ends", reason=reason)
+            faulthandler.dump_traceback(file=2)
+            return 1
+    _limit_the_end()
     return 0
+
+
+def _limit_the_end() -> None:
+    """From here on, whatever hangs, even the log: it ends, and says where that was.
+
+    To the descriptor, since `sys.stderr` may be none.
+    """
+    faulthandler.dump_traceback_later(STOP_SECONDS, exit=True, file=2)
 
 
 class _Reloader:

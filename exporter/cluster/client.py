@@ -18,6 +18,7 @@ from typing import Any
 
 from exporter.cluster.errors import ClusterError, ConfigurationError, Reason, status_reason
 from exporter.cluster.target import Target
+from exporter.lean_import import skip_init
 
 LARGEST = 64 * 1024 * 1024
 """Bytes of one list, or of one line of a watch; a server that sends more is not believed."""
@@ -197,25 +198,38 @@ def _connect(kubeconfig: str) -> Any:
     Raises:
         ConfigurationError: there is none, or it cannot be used.
     """
-    from kubernetes import client
-
     source = find_configuration(kubeconfig)
+    _enter_library()
+    from kubernetes.client.api_client import ApiClient
+
     try:
-        return client.ApiClient(_configure(source))
+        return ApiClient(_configure(source))
     except Exception as error:  # the library lets through whatever a broken file makes it stumble over
         remedy = "correct it; `kubectl config view` shows what is read" if source else "check the pod's service account"
         raise ConfigurationError(f"{source or SERVICE_ACCOUNT}: cannot be used: {_brief(error)}; {remedy}") from error
 
 
+def _enter_library() -> None:
+    """Before any of it is imported: as a whole it takes 20 MiB more, for an informer, a dynamic client and the like.
+
+    Even of `kubernetes.config` a pod needs a part only: logins by OAuth, for kubeconfigs, are 7 MiB.
+    """
+    skip_init("kubernetes", "kubernetes.config", "kubernetes.utils")
+
+
 def _configure(source: str) -> Any:
-    from kubernetes import client, config
+    from kubernetes.client.configuration import Configuration
     from kubernetes.utils.keepalive import tcp_keepalive_socket_options
 
-    configuration = client.Configuration()
+    configuration = Configuration()
     if source:
-        config.load_kube_config(config_file=source, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
+        from kubernetes.config.kube_config import load_kube_config
+
+        load_kube_config(config_file=source, client_configuration=configuration, persist_config=False)  # type: ignore[no-untyped-call]
     else:
-        config.load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
+        from kubernetes.config.incluster_config import load_incluster_config
+
+        load_incluster_config(client_configuration=configuration)  # type: ignore[no-untyped-call]
     configuration.retries = False
     configuration.socket_options = tcp_keepalive_socket_options(**KEEPALIVE)
     configuration.connection_pool_maxsize = MOST_IDLE_CONNECTIONS
@@ -239,7 +253,7 @@ def _strip_tokens(configuration: Any) -> None:
 
 
 def _raise_for_status(response: Any) -> None:
-    from kubernetes.client import ApiException
+    from kubernetes.client.exceptions import ApiException
 
     if not 200 <= response.status <= 299:
         response.read()
@@ -258,8 +272,9 @@ def _failures() -> Iterator[None]:
 
 
 def _translated(error: Exception) -> ClusterError:
-    from kubernetes.client import ApiException
-    from kubernetes.config import ConfigException
+    _enter_library()
+    from kubernetes.client.exceptions import ApiException
+    from kubernetes.config.config_exception import ConfigException
     from urllib3 import exceptions as http
 
     if isinstance(error, ApiException):

@@ -97,6 +97,7 @@ class Loop(Generic[T_co]):
         self._tell_failure = failed
         self._poll = poll
         self._lock = threading.Lock()
+        self._started = False
         self._stopping = threading.Event()
         self._woken = threading.Event()
         self._answer: Answer | None = None
@@ -114,8 +115,14 @@ class Loop(Generic[T_co]):
         """The objects of interest that there are."""
         return len(self._there)
 
+    @property
+    def died(self) -> bool:
+        """Its thread has ended though nobody stopped it. It ends by `stop` only; if it ever did otherwise, it shows."""
+        return self._started and not self._stopping.is_set() and not self._thread.is_alive()
+
     def start(self) -> None:
         self._thread.start()
+        self._started = True
 
     def stop(self) -> None:
         """Make the thread end; nothing is delivered from now on. Does not wait."""

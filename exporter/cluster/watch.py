@@ -156,6 +156,10 @@ class ClusterWatcher:
             self._unsent += self._join.tick(now)
             self._send(now)
 
+    def died(self) -> tuple[str, ...]:
+        """What is not followed any more, for its thread has ended by itself. Does not wait, whatever hangs."""
+        return tuple(str(target) for target, loop in tuple(self._loops.items()) if loop.died)
+
     def status(self) -> ClusterStatus:
         with self._lock:
             loops = self._loops.values()

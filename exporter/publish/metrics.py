@@ -10,8 +10,10 @@ import platform
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from prometheus_client import CollectorRegistry, disable_created_metrics
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
-from prometheus_client.exposition import choose_encoder
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Sample
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
+from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.openmetrics.exposition import generate_latest as generate_openmetrics
 from prometheus_client.registry import Collector
 
 from exporter import __version__, log
@@ -27,6 +29,12 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 Family = GaugeMetricFamily | CounterMetricFamily | HistogramMetricFamily
 Rows = Iterator[tuple[str, Sequence[str], float]]
 """Metric name, label values in the order of the catalogue, value."""
+VipRows = Iterator[tuple[str, dict[str, str], float]]
+"""The same with the labels as a sample has them. Several may share one dictionary, which nobody changes."""
+
+_NAMES_AS_THEY_ARE = "none"
+"""No scheme that the library knows: it escapes label values, and leaves names alone. By default it looks through each
+name of each sample for what has no place in one, which takes long, and the catalogue has none such."""
 
 _KINDS = {
     4: ((Kind.REQUEST, Kind.REPLY), ("probe", "own_probe", Kind.ORDINARY_REQUEST, Kind.ORDINARY_REPLY)),
@@ -65,8 +73,9 @@ class Exposition:
         Raises:
             ValueError: a label's value is no text (a lone surrogate).
         """
-        encode, content_type = choose_encoder("application/openmetrics-text" if openmetrics else "text/plain")
-        return content_type, encode(self._registry)
+        if openmetrics:
+            return CONTENT_TYPE_LATEST, generate_openmetrics(self._registry, escaping=_NAMES_AS_THEY_ARE)  # type: ignore[no-untyped-call]
+        return CONTENT_TYPE_PLAIN_0_0_4, generate_latest(self._registry, escaping=_NAMES_AS_THEY_ARE)
 
 
 class _VipCollector(Collector):
@@ -80,13 +89,12 @@ class _VipCollector(Collector):
 
     def collect(self) -> Iterable[Family]:
         snapshot, summary = self._snapshot(), self._summary()
-        metrics = [metric for metric in VIP_METRICS if metric.summary or not summary]
-        families = {metric.name: _family(metric) for metric in metrics}
+        families = {metric.name: _family(metric) for metric in VIP_METRICS if metric.summary or not summary}
+        # `add_metric` does the same, but pairs names and values of labels anew for each of what may be 100,000.
+        samples = {name: family.samples for name, family in families.items()}
         for vip in snapshot.vips:
-            address = str(vip.address)
             for name, labels, value in self._rows(vip, summary=summary):
-                if name in families:
-                    families[name].add_metric([address, *labels], value)
+                samples[name].append(Sample(name, labels, value))
         yield from families.values()
         node_macs, handover, annotation_lag = FLEET_METRICS
         nodes = _family(node_macs)
@@ -96,69 +104,82 @@ class _VipCollector(Collector):
         yield _histogram_family(handover, snapshot.handover)
         yield _histogram_family(annotation_lag, snapshot.annotation_lag)
 
-    def _rows(self, vip: VipSnapshot, *, summary: bool) -> Rows:
-        """All series of one VIP, without the label `vip` that comes first in each."""
-
-        def time(at: Nanoseconds) -> float:
-            return self._to_wall(at) / SECOND
-
-        yield "vip_info", (vip.mode, str(vip.address.version)), 1
-        for service in vip.services:
-            yield "vip_service_info", (service.namespace, service.name), 1
-        for state in State:
-            if state is vip.state or not summary:
-                yield "vip_state", (state,), float(state is vip.state)
+    def _rows(self, vip: VipSnapshot, *, summary: bool) -> VipRows:
+        """All series of one VIP: there are up to 45 of them, of thousands of VIPs."""
+        address = str(vip.address)
+        alone = {"vip": address}
+        """The labels of what a VIP has only one of."""
+        yield "vip_info", {"vip": address, "mode": vip.mode, "family": str(vip.address.version)}, 1
         if vip.holder or vip.holder_mac:
-            yield "vip_holder_info", (vip.holder, vip.holder_mac), 1
-            if vip.holder_since is not None:
-                yield "vip_holder_since_timestamp_seconds", (), time(vip.holder_since)
+            yield "vip_holder_info", {"vip": address, "holder": vip.holder, "mac": vip.holder_mac}, 1
+        yield "vip_moves_total", alone, vip.moves
+        yield "vip_contests_total", alone, vip.contests
+        if vip.last_move is not None:
+            move = vip.last_move
+            labels = {"vip": address, "from": move.origin, "to": move.target}
+            yield "vip_last_move_timestamp_seconds", labels, self._time(move.at)
+        if vip.last_announcement is not None:
+            yield "vip_last_announcement_timestamp_seconds", alone, self._time(vip.last_announcement)
+        failing = {mismatch.check for mismatch in vip.mismatches}
+        if summary:
+            yield "vip_state", {"vip": address, "state": vip.state}, 1
+            for check in failing:
+                yield "vip_mismatch", {"vip": address, "check": check}, 1
+            return
+        for state in State:
+            yield "vip_state", {"vip": address, "state": state}, float(state is vip.state)
+        for check in Check:
+            yield "vip_mismatch", {"vip": address, "check": check}, float(check in failing)
+        yield from self._details(vip, address, alone)
+
+    def _details(self, vip: VipSnapshot, address: str, alone: dict[str, str]) -> VipRows:
+        """What is left out of the summary."""
+        for service in vip.services:
+            labels = {"vip": address, "vip_namespace": service.namespace, "vip_service": service.name}
+            yield "vip_service_info", labels, 1
+        if vip.holder_since is not None and (vip.holder or vip.holder_mac):
+            yield "vip_holder_since_timestamp_seconds", alone, self._time(vip.holder_since)
         for source in vip.sources:
-            yield "vip_source_holder_info", (source.source, source.node, source.mac), 1
-        yield "vip_moves_total", (), vip.moves
+            labels = {"vip": address, "source": source.source, "holder": source.node, "mac": source.mac}
+            yield "vip_source_holder_info", labels, 1
         # Where there is no Lease, or what is bound cannot be told, that source has nothing to count.
         mute = {Source.LEASE} if vip.lease is None else set()
         mute |= {Source.LOCAL} if vip.bound is None else set()
         for source_name, moves in vip.source_moves.items():
             if source_name not in mute or moves:
-                yield "vip_source_moves_total", (source_name,), moves
-        yield "vip_mac_changes_total", (), vip.mac_changes
-        yield "vip_contests_total", (), vip.contests
-        yield "vip_withdrawn_claims_total", (), vip.withdrawn_claims
-        if vip.last_move is not None:
-            move = vip.last_move
-            yield "vip_last_move_timestamp_seconds", (move.origin, move.target), time(move.at)
+                yield "vip_source_moves_total", {"vip": address, "source": source_name}, moves
+        yield "vip_mac_changes_total", alone, vip.mac_changes
+        yield "vip_withdrawn_claims_total", alone, vip.withdrawn_claims
         announcements, sightings = _KINDS[vip.address.version]
         for kind in announcements:
-            yield "vip_announcements_total", (kind,), vip.announcements[kind]
+            yield "vip_announcements_total", {"vip": address, "kind": kind}, vip.announcements[kind]
         for other in sightings:
-            yield "vip_sightings_total", (other,), vip.sightings[other]
-        if vip.last_announcement is not None:
-            yield "vip_last_announcement_timestamp_seconds", (), time(vip.last_announcement)
-        yield "vip_announcement_period_seconds", (), vip.period / SECOND
-        yield "vip_claimants", (), len(vip.claimants)
+            yield "vip_sightings_total", {"vip": address, "kind": other}, vip.sightings[other]
+        yield "vip_announcement_period_seconds", alone, vip.period / SECOND
+        yield "vip_claimants", alone, len(vip.claimants)
         for claimant in vip.listed_claimants:
-            yield "vip_claimant_info", (claimant.mac, claimant.holder, claimant.claimant_class), 1
+            mac, holder, its_class = claimant.mac, claimant.holder, claimant.claimant_class
+            yield "vip_claimant_info", {"vip": address, "mac": mac, "holder": holder, "class": its_class}, 1
         for claimant_class in ClaimantClass:
-            yield "vip_claims_total", (claimant_class,), vip.claims[claimant_class]
-        yield "vip_claimants_overflow_total", (), vip.claimants_overflow
-        failing = {mismatch.check for mismatch in vip.mismatches}
-        for check in Check:
-            if check in failing or not summary:
-                yield "vip_mismatch", (check,), float(check in failing)
+            yield "vip_claims_total", {"vip": address, "class": claimant_class}, vip.claims[claimant_class]
+        yield "vip_claimants_overflow_total", alone, vip.claimants_overflow
         for requirement, met in vip.requirements.items():
-            yield "vip_requirement_met", (requirement,), float(met)
+            yield "vip_requirement_met", {"vip": address, "requirement": requirement}, float(met)
         if vip.intent_stale is not None:
-            yield "vip_intent_stale", (), float(vip.intent_stale)
+            yield "vip_intent_stale", alone, float(vip.intent_stale)
         if vip.last_handover is not None:
-            yield "vip_last_handover_seconds", (), vip.last_handover / SECOND
+            yield "vip_last_handover_seconds", alone, vip.last_handover / SECOND
         if vip.lease is not None:
             if vip.lease.transitions is not None:
-                yield "vip_lease_transitions_total", (), vip.lease.transitions
+                yield "vip_lease_transitions_total", alone, vip.lease.transitions
             if vip.lease.expires is not None:
-                yield "vip_lease_expiry_timestamp_seconds", (), time(vip.lease.expires)
+                yield "vip_lease_expiry_timestamp_seconds", alone, self._time(vip.lease.expires)
         if vip.bound is not None:
             for device in vip.bound or ("",):
-                yield "vip_bound", (self._observer, device), float(bool(device))
+                yield "vip_bound", {"vip": address, "observer": self._observer, "device": device}, float(bool(device))
+
+    def _time(self, at: Nanoseconds) -> float:
+        return self._to_wall(at) / SECOND
 
 
 class _ExporterCollector(Collector):

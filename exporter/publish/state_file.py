@@ -24,6 +24,8 @@ MOST_WAITING = 10_000
 MOST_LOADED = 1000
 FIRST_PAUSE: Nanoseconds = SECOND
 LONGEST_PAUSE: Nanoseconds = 30 * SECOND
+HANGS_AFTER: Nanoseconds = 30 * SECOND
+"""An attempt that has lasted for so long may never end: a disk on a network can hang."""
 TEND_EVERY: Nanoseconds = 3600 * SECOND
 """How often to delete what has grown too old while nothing new comes."""
 
@@ -76,8 +78,10 @@ class StateFile:
     """
 
     def __init__(self, path: Path, *, retention: Nanoseconds, clock: Clock, most_events: int = MOST_ROWS) -> None:
-        self.up = False
+        self._works = False
         """It could be written when that was last tried."""
+        self._trying_since: Nanoseconds | None = None
+        """While it is being tried."""
         self.reason = "not opened yet"
         """Why not, and what to do."""
         self._path = path
@@ -100,6 +104,12 @@ class StateFile:
         self._told_lost = False
         self._pause = FIRST_PAUSE
         self._retry_at = clock.now()
+
+    @property
+    def up(self) -> bool:
+        """It could be written when that was last tried, and no attempt has lasted for long."""
+        since = self._trying_since
+        return self._works and (since is None or self._clock.now() - since < HANGS_AFTER)
 
     # --- what goes in -------------------------------------------------------------------------------------------------
 
@@ -167,6 +177,7 @@ class StateFile:
                 self._disk.release()
 
     def _attempt(self) -> None:
+        self._trying_since = self._clock.now()
         try:
             try:
                 self._write()
@@ -181,6 +192,8 @@ class StateFile:
             self._failed(error)
         else:
             self._succeeded()
+        finally:
+            self._trying_since = None
 
     def _write(self) -> None:
         if self._store is None:
@@ -237,7 +250,7 @@ class StateFile:
 
     def _failed(self, error: Exception) -> None:
         trouble = error.trouble if isinstance(error, StateFileError) else Trouble.FAILED
-        self.up, self.reason = False, str(error)
+        self._works, self.reason = False, str(error)
         if trouble not in self._told:
             self._told.add(trouble)
             log.error("state file out of use", path=str(self._path), trouble=trouble, reason=self.reason)
@@ -248,7 +261,7 @@ class StateFile:
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
     def _succeeded(self) -> None:
-        self.up, self.reason = True, ""
+        self._works, self.reason = True, ""
         with self._lock:
             lost, self._lost = self._lost, 0
         if self._told or lost:

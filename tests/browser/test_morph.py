@@ -7,7 +7,7 @@ from playwright.sync_api import Route
 
 from exporter import __version__
 from exporter.publish.page import Page
-from exporter.publish.page.parts import difference
+from exporter.publish.parts import difference
 from tests.browser.chromium import Tabs
 from tests.publish.page.test_page import MOMENTS
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from ipaddress import ip_address
 
 import pytest
+from prometheus_client.exposition import choose_encoder
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
@@ -147,6 +148,18 @@ def test_both_formats_are_valid_and_say_the_same() -> None:
         }
 
     assert values(parse_openmetrics(openmetrics)) == values(parse_text(render_full(core)))
+
+
+@pytest.mark.parametrize("openmetrics", [False, True])
+def test_names_need_no_mending(openmetrics) -> None:
+    """What the library makes of names by default, looking at each, is what is written without looking at any."""
+    core = core_after_a_move()
+    exposition = Exposition(
+        snapshot=lambda: with_every_source(core.snapshot()), status=status, to_wall=lambda at: at, observer="node-1"
+    )
+    by_default = choose_encoder("application/openmetrics-text" if openmetrics else "text/plain")
+    content_type, body = exposition.render(openmetrics)
+    assert (by_default[0](exposition._registry), by_default[1]) == (body, content_type)
 
 
 def test_a_moved_vip() -> None:

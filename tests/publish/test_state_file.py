@@ -28,6 +28,7 @@ from exporter import log
 from exporter.clock import Clock
 from exporter.publish import state_file
 from exporter.publish.state_file import StateFile, read_past
+from exporter.publish.state_store import Store
 from exporter.vip.core import Core
 from exporter.vip.model import SECOND, Nanoseconds, State, parse_mac
 from exporter.vip.snapshot import Snapshot, VipSnapshot
@@ -775,3 +776,30 @@ def test_what_a_killed_writer_left_half_done_is_told_and_mended(path) -> None:
     os.waitpid(writer, 0)
     assert "can be read again once an exporter has opened it" in read_past(path, Line()).reason
     assert Run(path).numbers() == list(range(300))
+
+
+def test_an_attempt_that_hangs_shows_while_it_does(path, monkeypatch) -> None:
+    """A disk on a network may answer never, or later. Nobody else waits for it, and nothing is lost."""
+    run = Run(path)
+    run.keep(seen())
+    released, begun = threading.Event(), threading.Event()
+    write = Store.write
+
+    def hang(store, **what) -> None:
+        begun.set()
+        released.wait()
+        write(store, **what)
+
+    monkeypatch.setattr(Store, "write", hang)
+    run.note(1)
+    hanging = threading.Thread(target=run.file.flush)
+    hanging.start()
+    begun.wait()
+    assert run.file.up is True
+    run.later(31 * SECOND).note(2)
+    assert run.file.up is False
+    run.file.flush()
+    released.set()
+    hanging.join()
+    assert run.file.up is True
+    assert run.numbers() == [1, 2]

@@ -9,13 +9,12 @@ from pathlib import Path
 from exporter import __version__
 from exporter.publish.html.render import STYLE, fill, own, policy, render
 from exporter.publish.html.words import GLYPHS, Time
+from exporter.publish.moment import Moment
 from exporter.publish.page.card import Card
-from exporter.publish.page.parts import Parts
 from exporter.publish.page.row import Row
-from exporter.publish.page.view import WORST_FIRST, Moment, View, view
+from exporter.publish.page.view import WORST_FIRST, View, view
+from exporter.publish.parts import Parts
 from exporter.vip.model import IPAddress
-
-__all__ = ["CONTENT_SECURITY_POLICY", "Moment", "Page", "Parts"]
 
 SCRIPT = (Path(__file__).parent / "live.js").read_text(encoding="utf-8")
 CONTENT_SECURITY_POLICY = policy(
@@ -30,6 +29,8 @@ class Page:
     Args:
         see: what there is to show. Called once for each document or set of parts, by whichever thread asks for it.
     """
+
+    policy = CONTENT_SECURITY_POLICY
 
     def __init__(self, see: Callable[[], Moment]) -> None:
         self._see = see

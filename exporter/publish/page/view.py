@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from exporter.publish.html.words import GLYPHS, Severity, Tone, element_id, lacking, says, severity
+from exporter.publish.moment import Moment
 from exporter.publish.page import health as own
 from exporter.publish.page.card import Card, Unwatched, card, unwatched
 from exporter.publish.page.health import Health
 from exporter.publish.page.line import past
 from exporter.publish.page.row import Row, row
-from exporter.publish.records import Record, ToWall
-from exporter.publish.status import ExporterStatus
+from exporter.publish.records import Record
 from exporter.vip.model import IPAddress, Nanoseconds, State
-from exporter.vip.snapshot import Snapshot, VipSnapshot
+from exporter.vip.snapshot import VipSnapshot
 
 MOST_CARDS = 8
 """More VIPs than these are shown as a table."""
@@ -23,20 +23,6 @@ MOST_LINKS = 8
 """To VIPs that need a look, at the top."""
 
 WORST_FIRST = (State.CONTESTED, State.SILENT, State.MOVING, State.UNKNOWN, State.HELD)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moment:
-    """All that the page shows, at one moment."""
-
-    snapshot: Snapshot
-    status: ExporterStatus
-    healthy: tuple[bool, str]
-    """Whether it is, and why or why not."""
-    ready: tuple[bool, str]
-    events: Callable[[], Sequence[Record]]
-    """All that are remembered."""
-    to_wall: ToWall
 
 
 @dataclass(frozen=True, slots=True)

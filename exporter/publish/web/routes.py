@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 
 from exporter import __version__
-from exporter.publish.page.parts import Parts, difference
+from exporter.publish.parts import Parts, difference
 from exporter.publish.web.answer import (
     HTML,
     Answer,
@@ -49,7 +49,7 @@ class Content:
     ready: Callable[[], tuple[bool, str]]
     page: Callable[[PageQuery], str]
     """The HTML of `/`."""
-    page_policy: str
+    page_policy: Callable[[], str]
     """Its Content-Security-Policy."""
     parts: Callable[[PageQuery], Parts]
     """What of the page may change, as it is now."""
@@ -93,7 +93,7 @@ def routes(content: Content) -> Mapping[str, Plan]:
 
     def of_page(asked: Asked) -> tuple[Hashable, Make]:
         query = page_query(asked.query)
-        return query, lambda: Answer(content.page(query).encode(errors="replace"), HTML, policy=content.page_policy)
+        return query, lambda: Answer(content.page(query).encode(errors="replace"), HTML, policy=content.page_policy())
 
     def of_live(asked: Asked) -> tuple[Hashable, Make]:
         query = page_query(asked.query)

@@ -35,7 +35,7 @@ from tornado.web import Application, Finish, HTTPError, RequestHandler
 
 from exporter import log
 from exporter.config import Address
-from exporter.publish.page.parts import Parts
+from exporter.publish.parts import Parts
 from exporter.publish.web.answer import Answer, accepts, as_json, text
 from exporter.publish.web.connections import Connections
 from exporter.publish.web.door import FrontDoor

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from exporter.publish.page.parts import Parts
+from exporter.publish.parts import Parts
 from exporter.publish.web.query import PageQuery
 from exporter.publish.web.routes import message
 from exporter.publish.web.turns import in_thread, observed

@@ -70,6 +70,12 @@ async def in_thread(make: Callable[[], T], *, daemon: bool = True) -> T:
             outcome = make()
         except Exception as error:  # noqa: BLE001 - it is raised where the answer is awaited
             post(future.set_exception, error)
+        except BaseException as error:
+            # Nobody may wait for ever, and keep a turn. As it is, it would end the event loop.
+            died = RuntimeError("the thread of an answer has died")
+            died.__cause__ = error
+            post(future.set_exception, died)
+            raise
         else:
             post(future.set_result, outcome)
 

@@ -15,7 +15,7 @@ from jinja2 import UndefinedError
 from exporter.publish.html.render import STYLE, fill, own, policy, render
 from exporter.publish.html.words import Time
 from exporter.publish.page import CONTENT_SECURITY_POLICY, SCRIPT, Page
-from exporter.publish.page.parts import Parts
+from exporter.publish.parts import Parts
 from tests.publish.page.moments import moment
 
 

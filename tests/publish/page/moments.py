@@ -7,7 +7,7 @@ from dataclasses import replace
 from html.parser import HTMLParser
 from ipaddress import ip_network
 
-from exporter.publish.page import Moment
+from exporter.publish.moment import Moment
 from exporter.publish.records import event_record
 from exporter.publish.status import CaptureStatus, ExporterStatus, KubernetesStatus
 from exporter.vip.core import Core

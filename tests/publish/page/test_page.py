@@ -9,8 +9,9 @@ from itertools import pairwise
 
 import pytest
 
-from exporter.publish.page import Moment, Page
-from exporter.publish.page.parts import difference
+from exporter.publish.moment import Moment
+from exporter.publish.page import Page
+from exporter.publish.parts import difference
 from exporter.publish.status import CaptureStatus, KubernetesStatus
 from exporter.vip.model import (
     BoundSeen,

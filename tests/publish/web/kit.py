@@ -9,7 +9,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from exporter.config import parse_listen_address
-from exporter.publish.page.parts import Parts
+from exporter.publish.parts import Parts
 from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.query import EventsQuery, PageQuery, VipsQuery
 from exporter.publish.web.routes import Content, Reloaded
@@ -46,7 +46,7 @@ class App:
             ready=lambda: self.ready(),
             healthy=lambda: (True, "ok"),
             page=lambda query: self.page(query),
-            page_policy=POLICY,
+            page_policy=lambda: POLICY,
             parts=lambda query: self.parts(query),
             vips=self.vips,
             events=self.events,

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from exporter import __version__
-from exporter.publish.page.parts import Parts
+from exporter.publish.parts import Parts
 from exporter.publish.web import server as server_module
 from exporter.publish.web import stream
 from exporter.publish.web.query import PageQuery

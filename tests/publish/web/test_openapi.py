@@ -21,7 +21,8 @@ from exporter import __version__
 from exporter.config import parse_listen_address
 from exporter.publish.api import events_answer, vips_answer
 from exporter.publish.metrics import Exposition
-from exporter.publish.page import CONTENT_SECURITY_POLICY, Moment, Page
+from exporter.publish.moment import Moment
+from exporter.publish.page import CONTENT_SECURITY_POLICY, Page
 from exporter.publish.status import ExporterStatus
 from exporter.publish.web import query
 from exporter.publish.web.door import FrontDoor
@@ -64,7 +65,7 @@ def content(**other: Any) -> Content:
         "healthy": lambda: well,
         "ready": lambda: well,
         "page": lambda asked: page.document(asked.vips),
-        "page_policy": CONTENT_SECURITY_POLICY,
+        "page_policy": lambda: CONTENT_SECURITY_POLICY,
         "parts": lambda asked: page.parts(asked.vips),
         "vips": vips,
         "events": events,

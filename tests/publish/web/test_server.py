@@ -426,3 +426,16 @@ def test_stop_is_prompt_lets_requests_end_and_frees_the_port(app: App) -> None:
     again = app.server(f"127.0.0.1:{server.port}")
     again.start()
     again.stop()
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_an_answer_whose_thread_dies_is_a_500_and_takes_no_turn_away(app: App, server: WebServer) -> None:
+    """Else two of them, and nobody would ever be answered there again."""
+
+    def die(_openmetrics: bool) -> tuple[str, bytes]:
+        raise SystemExit
+
+    good, app.metrics = app.metrics, die
+    assert [ask(server, "/metrics")[0].status for _ in range(AT_ONCE + 1)] == [500] * (AT_ONCE + 1)
+    app.metrics = good
+    assert ask(server, "/metrics")[0].status == 200
