@@ -45,6 +45,8 @@ BUFFER_BYTES = 4 * 1024 * 1024
 """30,000 ARP messages at once, or those of a second and more at any pace."""
 CHECK_INTERVAL: Nanoseconds = SECOND // 4
 """How often the interface is looked at: a deleted one says nothing of its own."""
+AFTER_FRAMES: Nanoseconds = SECOND // 50
+"""Trouble that came with the last of some frames, which go first, is asked for so soon."""
 PASSED_ON_WITHIN: Nanoseconds = SECOND // 4
 """Frames that the kernel has let in are read by then, if nothing else comes."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 0.5
@@ -251,8 +253,7 @@ class Capture:
         next_check = self._clock.now() + CHECK_INTERVAL
         frames: Sequence[CapturedFrame] = ()
         while not self._stopping:
-            # Where there were frames, there may be more, or trouble.
-            ready = poller.poll(0 if frames else CHECK_INTERVAL / 1e6)
+            ready = poller.poll((AFTER_FRAMES if frames else CHECK_INTERVAL) / 1e6)
             if any(descriptor == self._wake for descriptor, _ in ready):
                 self._calm()
             try:
@@ -263,7 +264,8 @@ class Capture:
                 frames, next_check = (), 0
             if frames and not self._up:
                 self._check(source)
-            self._handle(frames)
+            if frames or self._filter_changed_at is not None:
+                self._handle(frames)
             if self._wanted is not self._applied or self._neighbours.listen(self._clock.now()) is not self._listens:
                 self._change_filter(source)
             if self._clock.now() >= next_check:
