@@ -630,6 +630,7 @@ def test_source_failure_is_survived(wire: netns.Wire, start: Start) -> None:
 
     with pytest.MonkeyPatch.context() as fault:
         fault.setattr(heard.capture, "_handle", broken)
+        wire.send([ORDINARY_REPLY])
         heard.await_up(False)
     heard.await_up(True)
     wire.send([ORDINARY_REPLY])
