@@ -9,6 +9,7 @@
 #   make dist     the packages of a release, in build/dist
 #   make sbom     what they consist of, in CycloneDX
 #   make fuzz     look for input that breaks a parser, SECONDS_EACH (600) for each of them
+#   make mutants  change the core in thousands of ways and look whether a test notices
 #   make bench    measure, side by side, what the documentation claims
 #   make lock     resolve the dependencies anew
 
@@ -20,10 +21,10 @@ LOCK := $(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --
 # Tests that compute more than they wait: they run beside the others, in what these leave of the processor. Those live by
 # the clock.
 APART := tests/alerts tests/bench tests/cli tests/cluster tests/dashboards tests/deploy/chart tests/deploy/image \
-	tests/deploy/release tests/faults tests/publish/html tests/publish/page tests/publish/report tests/soak \
+	tests/deploy/release tests/faults tests/mutation tests/publish/html tests/publish/page tests/publish/report tests/soak \
 	tests/test_lean_import.py tests/vip tests/fuzz
 
-.PHONY: demo test e2e check generate dist sbom fuzz bench lock
+.PHONY: demo test e2e check generate dist sbom fuzz mutants bench lock
 
 demo: $(VENV)/run.stamp
 	@if [ "$$(id -u)" = 0 ]; then ./requirements/debian.sh iproute2:ip; fi
@@ -67,6 +68,9 @@ sbom: $(VENV)/dev.stamp
 
 fuzz: $(VENV)/dev.stamp
 	$(BIN)/python -m tests.fuzz $(or $(SECONDS_EACH),600)
+
+mutants: $(VENV)/dev.stamp
+	nice -n 19 $(BIN)/python -m tests.mutation $(ARGS)
 
 bench: $(VENV)/dev.stamp
 	@./requirements/debian.sh iproute2:ip util-linux:setpriv

@@ -431,6 +431,8 @@ class Claims:
 
     def _lapse(self, now: Nanoseconds, claim: Claim) -> None:
         del self.live[claim.mac]
+        if self.holder is not None and self._is_holder(claim):
+            self.holder.last = max(self.holder.last, claim.last)  # its node was heard until then, by whichever MAC
         if self._episode is None:
             self._follow_mac(now)
             return

@@ -234,7 +234,7 @@ class Verdict:
         """Something happened on the wire: say what that means."""
         self._now = notice.at
         old = self._evidence.node_of(notice.old) if notice.old else ""
-        new = self.node_of_claim(self._claims.live.get(notice.mac)) if notice.mac else ""
+        new = self._node_of_mac(notice.mac) if notice.mac else ""
         match notice.name:
             case EventName.VIP_MOVED:
                 self._take_move(notice, old, new)
@@ -277,6 +277,11 @@ class Verdict:
                     },
                     None,
                 )
+
+    def _node_of_mac(self, mac: Mac) -> str:
+        """Of one that has just begun to speak, before it has a claim, too."""
+        claim = self._claims.live.get(mac)
+        return self._evidence.node_of(mac) if claim is None else self.node_of_claim(claim)
 
     def _take_move(self, notice: Notice, old: str, new: str) -> None:
         assert notice.first is not None
