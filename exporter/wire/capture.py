@@ -45,6 +45,10 @@ BUFFER_BYTES = 4 * 1024 * 1024
 """30,000 ARP messages at once, or those of a second and more at any pace."""
 CHECK_INTERVAL: Nanoseconds = SECOND // 4
 """How often the interface is looked at: a deleted one says nothing of its own."""
+FLOOD = 8
+"""Frames in one batch from which on it is one: a thousand a second."""
+PATIENCE = 0.05
+"""Seconds that the next frames of a flood wait, at most."""
 AFTER_FRAMES: Nanoseconds = SECOND // 50
 """Trouble that came with the last of some frames, which go first, is asked for so soon."""
 PASSED_ON_WITHIN: Nanoseconds = SECOND // 4
@@ -266,6 +270,9 @@ class Capture:
                 self._check(source)
             if frames or self._filter_changed_at is not None:
                 self._handle(frames)
+            if sum(len(frame.stamps) for frame in frames) >= FLOOD and not poller.poll(0):
+                # To wake up costs far more than a frame does, so in a flood let more of it come together.
+                select.select([self._wake], [], [], min(source.patience, PATIENCE))
             if self._wanted is not self._applied or self._neighbours.listen(self._clock.now()) is not self._listens:
                 self._change_filter(source)
             if self._clock.now() >= next_check:

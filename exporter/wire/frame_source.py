@@ -25,6 +25,9 @@ class CaptureNotPermitted(Exception):  # noqa: N818 - it names the state to repo
 
 
 class FrameSource(Protocol):
+    patience: float
+    """Seconds for which it can be left alone in any flood without losing a frame."""
+
     def fileno(self) -> int:
         """Becomes readable when there are frames, or trouble."""
 

@@ -28,6 +28,7 @@ _ANCILLARY_SIZE = socket.CMSG_SPACE(_AUXDATA.size) + socket.CMSG_SPACE(_TIMESPEC
 class Queue(PacketSocket):
     """A packet socket that is read frame by frame."""
 
+    patience = 0.0
     _error: OSError | None = None
 
     def _make_room(self, buffer_bytes: int) -> None:
