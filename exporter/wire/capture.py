@@ -39,7 +39,7 @@ from exporter.wire.neighbours import Neighbours
 from exporter.wire.queue import Queue
 from exporter.wire.ring import NoRingError, Ring
 
-__all__ = ["Capture", "CaptureNotPermitted", "CaptureStats", "default_interface"]
+__all__ = ["Capture", "CaptureNotPermitted", "CaptureStats", "default_interface", "open_source"]
 
 BUFFER_BYTES = 4 * 1024 * 1024
 """30,000 ARP messages at once, or those of a second and more at any pace."""
@@ -81,13 +81,13 @@ def open_source(
     try:
         return Ring(device, vips, neighbours, buffer_bytes)
     except NoRingError as error:
-        _warn_once("no ring to capture with (%s): a flood costs more and is lost sooner", str(error))
+        _warn_of_no_ring(str(error))
         return Queue(device, vips, neighbours, buffer_bytes)
 
 
-@cache
-def _warn_once(message: str, *arguments: str) -> None:
-    logging.getLogger(__name__).warning(message, *arguments)
+@cache  # once: an interface that is missing is tried again and again
+def _warn_of_no_ring(reason: str) -> None:
+    logging.getLogger(__name__).warning("no ring to capture with (%s): a flood costs more and is lost sooner", reason)
 
 
 class _Addresses(NamedTuple):

@@ -59,8 +59,7 @@ def programs(vips: Iterable[IPAddress], neighbours: Iterable[IPAddress] = ()) ->
     2. The VIPs exactly, and no neighbours: they are not to take the room of those.
     3. A few instructions that pass every gratuitous ARP, every ARP probe, every advertisement and every solicitation
        from `::`: the decoder picks the watched ones. Ordinary requests and replies in the name of a VIP are not seen
-       then, and little of neighbours. Some 2,500 scattered VIPs of IPv4, or 350 of IPv6, leave
-       no other.
+       then, and little of neighbours. Some 2,500 scattered VIPs of IPv4, or 350 of IPv6, leave no other.
     """
     watched = {vip.packed for vip in vips}
     others = {neighbour.packed for neighbour in neighbours} - watched

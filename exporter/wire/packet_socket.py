@@ -19,6 +19,8 @@ from exporter.wire.interface import interface_index, why_deaf
 SOL_PACKET = 263
 PACKET_OUTGOING = 4
 """The type of a frame that this host sent."""
+VLAN_VALID = 0x10
+"""The status bit of a frame that the kernel took a VLAN tag out of."""
 
 _ETH_P_ALL = 0x0003
 _PACKET_ADD_MEMBERSHIP = 1

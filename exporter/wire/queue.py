@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from exporter.wire.bpf import SNAP_LENGTH
 from exporter.wire.frame_source import CapturedFrame
-from exporter.wire.packet_socket import PACKET_OUTGOING, SOL_PACKET, PacketSocket
+from exporter.wire.packet_socket import PACKET_OUTGOING, SOL_PACKET, VLAN_VALID, PacketSocket
 
 BATCH = 256
 """Most frames handed over at once."""
@@ -21,7 +21,6 @@ _SO_RCVBUFFORCE = 33
 _SO_TIMESTAMPNS = 35
 _TIMESPEC = struct.Struct("ll")
 _AUXDATA = struct.Struct("IIIHHHH")
-_VLAN_VALID = 0x10
 _ANCILLARY_SIZE = socket.CMSG_SPACE(_AUXDATA.size) + socket.CMSG_SPACE(_TIMESPEC.size)
 
 
@@ -67,5 +66,5 @@ class Queue(PacketSocket):
                 stamp = whole * 1_000_000_000 + nanoseconds
             elif level == SOL_PACKET and kind == _PACKET_AUXDATA:
                 status, _, _, _, _, tci, _ = _AUXDATA.unpack_from(value)
-                tag = tci if status & _VLAN_VALID else None
+                tag = tci if status & VLAN_VALID else None
         return (data, address[2] == PACKET_OUTGOING, tag), stamp

@@ -18,7 +18,7 @@ from functools import lru_cache
 
 from exporter.wire.bpf import SNAP_LENGTH
 from exporter.wire.frame_source import CapturedFrame
-from exporter.wire.packet_socket import PACKET_OUTGOING, SOL_PACKET, PacketSocket
+from exporter.wire.packet_socket import PACKET_OUTGOING, SOL_PACKET, VLAN_VALID, PacketSocket
 
 BLOCK_BYTES = max(16 * 1024, mmap.PAGESIZE)
 """More than a hundred ARP messages. How long the ring lasts while nobody reads is how many blocks it has, not how large
@@ -48,7 +48,6 @@ begins, seen from here (the lower half)."""
 _ABOUT = struct.Struct("=4xI22xBx")
 """From byte 28 to 60 of the header and the `struct sockaddr_ll` behind it: VLAN tag, packet type."""
 _ABOUT_END = 60
-_VLAN_VALID = 0x10
 
 
 class NoRingError(Exception):
@@ -157,4 +156,4 @@ def _layout(step: int, place: int, length: int) -> struct.Struct:
 
 def _captured(data: bytes, status: int, about: bytes, stamps: list[int]) -> CapturedFrame:
     tag, packet_type = _ABOUT.unpack(about)
-    return CapturedFrame(data, packet_type == PACKET_OUTGOING, tag if status & _VLAN_VALID else None, stamps)
+    return CapturedFrame(data, packet_type == PACKET_OUTGOING, tag if status & VLAN_VALID else None, stamps)

@@ -474,10 +474,6 @@ def test_a_mac_change_is_told_when_the_old_mac_lapses() -> None:
     assert [event.at for event in of_name(run, "mac_changed")] == [seconds(37)]
 
 
-def since(run: Run, check: str) -> float | None:
-    return mismatches(run).get(check)
-
-
 def test_a_mismatch_dates_from_the_frame_with_which_a_silent_holder_returns() -> None:
     run = play(
         interleave(

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from exporter.vip.model import Input, Mac, Mode, Requirement, Source, format_mac, seconds
-from tests.vip.more import host, kubernetes, lease_gone, leases, met, remembered
+from tests.vip.more import host, kubernetes, lease_gone, leases, met, mismatches, remembered
 from tests.vip.situations import (
     NEW_VIP,
     VIP,
@@ -533,10 +533,6 @@ def test_the_mismatch_of_an_address_says_which_is_announced() -> None:
     ]
 
 
-def checks(run: Run) -> set[str]:
-    return {str(one.check) for one in run.vip().mismatches}
-
-
 def test_nothing_of_what_is_stale_is_compared() -> None:
     """What is bound here is: that is known without Kubernetes."""
     run = play(
@@ -551,11 +547,11 @@ def test_nothing_of_what_is_stale_is_compared() -> None:
         ],
         core=new_core(observer="node-a"),
     )
-    assert checks(run) == {"bound"}
+    assert set(mismatches(run)) == {"bound"}
     left = play(
         [*service(0, "node-a"), *intent_fresh(1, False), *announce("A", until=30), *announce("B", from_=33, until=60)]
     )
-    assert checks(left) == set()
+    assert set(mismatches(left)) == set()
 
 
 @pytest.mark.parametrize("doubt", [kubernetes(20, answers=False), leases(20, "node-b", confirmed=False)])
@@ -563,12 +559,12 @@ def test_bound_is_held_back_while_the_holder_is_in_doubt(doubt: list[Input]) -> 
     """It is the lease's, and Kubernetes does not answer, or the lease was not confirmed."""
     told_so = [*bound(10, "eth0"), *host(10), *leases(10, "node-b")]
     run = play([*told_so, *doubt], core=new_core(observer="node-a"), until=60)
-    assert checks(run) == set()
+    assert set(mismatches(run)) == set()
     seen = play(
         [*ABC, *told_so, *announce("B", from_=11, until=19), *doubt, *announce("B", from_=21, until=60)],
         core=new_core(observer="node-a"),
     )
-    assert checks(seen) == {"bound"}
+    assert set(mismatches(seen)) == {"bound"}
 
 
 def test_no_mismatch_begins_while_the_vip_is_moving_and_its_time_goes_on() -> None:
@@ -579,9 +575,9 @@ def test_no_mismatch_begins_while_the_vip_is_moving_and_its_time_goes_on() -> No
         core=new_core(observer="node-c", settle=5),
         until=49,
     )
-    assert (run.vip().state, checks(run)) == ("moving", set())
+    assert (run.vip().state, set(mismatches(run))) == ("moving", set())
     run.until(55)
-    assert checks(run) == {"host", "mac", "bound"}
+    assert set(mismatches(run)) == {"host", "mac", "bound"}
 
 
 def test_the_first_of_several_mismatches_does_not_wait_for_the_others() -> None:
