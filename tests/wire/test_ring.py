@@ -52,6 +52,9 @@ def test_hears_the_same_as_the_queue(wire: netns.Wire, *, outgoing: bool) -> Non
     """Also on the side that sends, where tags stand in the frame itself and it begins elsewhere."""
     with netns.inside(wire.there if outgoing else wire.here):
         ring, queue = (kind(netns.DEVICE, [VIP, VIP6], [NODE, NODE6], 4 << 20) for kind in (Ring, Queue))
+    # Not at once after a socket has asked for stamps does the kernel take them where frames come in, before they queue.
+    wire.send([REQUEST])
+    assert len(drain(ring)) == len(drain(queue)) == 1
     sent = varied(2000)
     wire.send(sent)
     by_ring, by_queue = drain(ring), drain(queue)
