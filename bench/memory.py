@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import random
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from pathlib import Path
 from bench import kubernetes
 from bench.frames import NODE, OTHERS
 from bench.sender import BATCH
-from bench.stage import VIPS, Exporter, Stage
+from bench.stage import VIPS, Exporter, Stage, resident
 from bench.table import Table
 from exporter.lab.kubevip import PERIOD
 from exporter.vip.model import Kind, Mac
@@ -29,6 +30,11 @@ RATE = 10_000
 """Frames a second in which an hour is sent."""
 TARGETS = {"with an intent file, 1 VIP": 36, "with Kubernetes, 1 VIP": 64}
 """MiB, at the start."""
+_IMPORTS = """
+import apscheduler.schedulers.background, loguru, prometheus_client, tornado.web, yaml
+print(flush=True)
+input()
+"""
 _MINUTES = HOUR // 60
 _SCRAPES = 5
 _SECONDS_OF_CALM = 2.0
@@ -44,6 +50,7 @@ def measure(stage: Stage) -> Table:
             exporter.wait_until_served(f'vip="{VIPS[0]}"')
         sizes = {"with an intent file, 1 VIP": _at_start(stage, one, 1)}
         sizes["with Kubernetes, 1 VIP"] = _at_start(stage, api.arguments, 1)
+    sizes["yardstick: its libraries, imported and nothing else"] = _libraries(stage)
     with _rested(stage, many, len(VIPS)) as exporter:
         ring = _ring(exporter)
         sizes[f"with an intent file, {len(VIPS)} VIPs"] = exporter.rss() - ring
@@ -117,6 +124,14 @@ def _hostile() -> Sequence[bytes]:
         craft.probe,
     )
     return [chance.choice(makes)(chance.choice(VIPS), Mac(b"\x06" + chance.randbytes(5))) for _ in range(FORGED)]
+
+
+def _libraries(stage: Stage) -> int:
+    """What a program takes that does no more than import what the exporter, with an intent file, imports of others."""
+    with stage.run(sys.executable, "-c", _IMPORTS) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        return resident(process.pid)
 
 
 def _ring(exporter: Exporter) -> int:

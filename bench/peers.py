@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import os
 import re
 import sys
 import time
@@ -14,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from bench.kernel_counts import Counts, KernelCounts
-from bench.stage import DEVICE, VIPS, Exporter, Stage, cpu_seconds
+from bench.stage import DEVICE, VIPS, Exporter, Stage, cpu_seconds, resident
 
 DEBIAN = Path(__file__).parent.parent / "build" / "debian"
 """Where `make bench` unpacks Debian's packages."""
@@ -51,8 +50,7 @@ class Listener:
 
     def rss(self) -> int:
         """Resident memory, in bytes."""
-        pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return resident(self.pid)
 
 
 @contextmanager

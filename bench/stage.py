@@ -242,13 +242,18 @@ class Exporter(Metrics):
 
     def rss(self) -> int:
         """Resident memory, in bytes."""
-        pages = Path(f"/proc/{self.pid}/statm").read_text(encoding="ascii").split()[1]
-        return int(pages) * os.sysconf("SC_PAGE_SIZE")
+        return resident(self.pid)
 
 
 def total(exposition: str, metric: str) -> int:
     """The sum of the samples of a metric (or of those whose labels begin as it says) in the text format."""
     return sum(int(float(line.rsplit(" ", 1)[1])) for line in exposition.splitlines() if line.startswith(metric))
+
+
+def resident(pid: int) -> int:
+    """Bytes of a process that are in memory, those that it shares with others among them."""
+    pages = Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1]
+    return int(pages) * os.sysconf("SC_PAGE_SIZE")
 
 
 def cpu_seconds(pid: int) -> float:

@@ -20,20 +20,16 @@ from exporter.clock import Clock
 from exporter.cluster.intent_file import IntentFile
 from exporter.config import Config
 from exporter.inputs import Inputs
-from exporter.publish.api import events_answer, vips_answer
 from exporter.publish.history import History
-from exporter.publish.metrics import Exposition
 from exporter.publish.moment import Moment
 from exporter.publish.records import event_record
 from exporter.publish.status import CaptureStatus, ExporterStatus, KubernetesStatus
 from exporter.publish.status_line import status_line
 from exporter.publish.web.door import FrontDoor
-from exporter.publish.web.openapi import document
-from exporter.publish.web.routes import Content, Reloaded
-from exporter.publish.web.server import WebServer
+from exporter.publish.web.listen import Listening, listen
+from exporter.publish.web.routes import Reloaded
 from exporter.reconciler import Reconciler
 from exporter.revision import revision
-from exporter.scheduler import Scheduler
 from exporter.service_manager import ServiceManager
 from exporter.vip.core import Core
 from exporter.vip.histogram import Histogram
@@ -43,6 +39,8 @@ from exporter.vip.snapshot import Event
 if TYPE_CHECKING:
     from exporter.publish.page import Page
     from exporter.publish.state_file import StateFile
+    from exporter.publish.web.server import WebServer
+    from exporter.scheduler import Scheduler
 
 RECONCILE_EVERY: Nanoseconds = SECOND
 REMEMBER_EVERY: Nanoseconds = SECOND
@@ -105,7 +103,6 @@ class App:
         self._shared_macs: Mapping[str, tuple[str, ...]] = {}
         self._to_remember = True
         self._remembered_at = self._started
-        self._scheduler = Scheduler()
         self._reconciles = Counter({"success": 0, "error": 0})
         self._reconcile_duration = Histogram(RECONCILE_BUCKETS)
         self._last_reconcile = self._started
@@ -113,7 +110,9 @@ class App:
         self._reloaded_at = self._started
         self._seen: Moment | None = None
         self._seeing = Lock()
-        self._web = WebServer(config.web_listen_address, door=door, content=self._content(reload))
+        self._reload = reload
+        self._web: WebServer
+        self._scheduler: Scheduler
         self._running = ExitStack()
         self._complete = False
         """Started, and not being stopped."""
@@ -126,28 +125,6 @@ class App:
 
         return StateFile(config.state_path, retention=config.state_retention, clock=self._clock)
 
-    def _content(self, reload: Callable[[], Reloaded]) -> Content:
-        snapshot, to_wall, observer = self._reconciler.snapshot, self._clock.to_wall, self._config.observer_name
-        exposition = Exposition(
-            snapshot=snapshot,
-            status=self._status,
-            to_wall=to_wall,
-            observer=observer,
-            summary=lambda: self._config.metrics_detail == "summary",
-        )
-        return Content(
-            metrics=exposition.render,
-            ready=self._ready,
-            healthy=self.healthy,
-            page=lambda query: self._page.document(query.vips),
-            page_policy=lambda: self._page.policy,
-            parts=lambda query: self._page.parts(query.vips),
-            vips=lambda query: vips_answer(snapshot(), query, observer=observer, to_wall=to_wall),
-            events=lambda query: events_answer(self._history, query, from_wall=self._clock.from_wall),
-            openapi=document,
-            reload=reload if self._config.web_enable_lifecycle else None,
-        )
-
     # --- start and stop -----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -158,23 +135,21 @@ class App:
             CaptureNotPermitted: CAP_NET_RAW is missing.
         """
         with ExitStack() as started:
+            # First, so that an address that is taken is found out before anything is touched.
+            listening = listen(self._config.web_listen_address)
+            started.callback(listening.close)
             # Inputs end before what they are written to: the stack is left in the opposite order.
-            self._web.start()
-            started.callback(self._web.stop, 0.5)
             if self._state is not None:
                 self._recall(self._state)
                 started.callback(self._state.close)
                 started.callback(self._remember, at_once=True)
-                self._scheduler.every(REMEMBER_EVERY, self._remember, name="remember")
             self._inputs.start()
             started.callback(self._inputs.stop)
-            self._scheduler.every(self._config.services_relist_interval, self._inputs.relist, name="relist")
-            self._scheduler.every(RECONCILE_EVERY, self._reconcile, name="reconcile", done=self._reconciled)
-            if self._manager.listens:
-                self._scheduler.every(REPORT_EVERY, self._report, name="report")
-            if self._manager.sign_of_life_every is not None:
-                # Not done by the former, which waits for the core: what a stuck core is worth, `healthy` says.
-                self._scheduler.every(self._manager.sign_of_life_every, self._give_sign_of_life, name="sign of life")
+            # Frames are captured from here on. What the rest imports takes as long as everything before it.
+            self._web = self._build_web(listening)
+            self._web.start()
+            started.callback(self._web.stop, 0.5)
+            self._scheduler = self._build_scheduler()
             self._scheduler.start()
             started.callback(self._scheduler.stop)
             self._running = started.pop_all()
@@ -191,6 +166,50 @@ class App:
         )
         if self._manager.listens:
             self._report()
+
+    def _build_web(self, listening: Listening) -> WebServer:
+        from exporter.publish.api import events_answer, vips_answer
+        from exporter.publish.metrics import Exposition
+        from exporter.publish.web.openapi import document
+        from exporter.publish.web.routes import Content
+        from exporter.publish.web.server import WebServer
+
+        snapshot, to_wall, observer = self._reconciler.snapshot, self._clock.to_wall, self._config.observer_name
+        exposition = Exposition(
+            snapshot=snapshot,
+            status=self._status,
+            to_wall=to_wall,
+            observer=observer,
+            summary=lambda: self._config.metrics_detail == "summary",
+        )
+        content = Content(
+            metrics=exposition.render,
+            ready=self._ready,
+            healthy=self.healthy,
+            page=lambda query: self._page.document(query.vips),
+            page_policy=lambda: self._page.policy,
+            parts=lambda query: self._page.parts(query.vips),
+            vips=lambda query: vips_answer(snapshot(), query, observer=observer, to_wall=to_wall),
+            events=lambda query: events_answer(self._history, query, from_wall=self._clock.from_wall),
+            openapi=document,
+            reload=self._reload if self._config.web_enable_lifecycle else None,
+        )
+        return WebServer(listening, door=self._door, content=content)
+
+    def _build_scheduler(self) -> Scheduler:
+        from exporter.scheduler import Scheduler
+
+        scheduler = Scheduler()
+        if self._state is not None:
+            scheduler.every(REMEMBER_EVERY, self._remember, name="remember")
+        scheduler.every(self._config.services_relist_interval, self._inputs.relist, name="relist")
+        scheduler.every(RECONCILE_EVERY, self._reconcile, name="reconcile", done=self._reconciled)
+        if self._manager.listens:
+            scheduler.every(REPORT_EVERY, self._report, name="report")
+        if self._manager.sign_of_life_every is not None:
+            # Not done by the former, which waits for the core: what a stuck core is worth, `healthy` says.
+            scheduler.every(self._manager.sign_of_life_every, self._give_sign_of_life, name="sign of life")
+        return scheduler
 
     def stop(self) -> None:
         """Stop every part, the youngest first, within two seconds in all."""

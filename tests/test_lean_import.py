@@ -48,12 +48,27 @@ def test_a_package_that_is_not_there_is_named() -> None:
         skip_init("no_such_package")
 
 
+AT_THE_START = "import exporter.cli.serve, exporter.inputs"
+SERVING = (
+    "import exporter.publish.web.server, exporter.publish.web.openapi, exporter.publish.metrics, exporter.scheduler"
+)
+
+
 def test_a_start_brings_nothing_that_only_some_need() -> None:
     """No page, database, cluster, capture file or password: each comes with the first who needs it."""
-    late = {"jinja2", "sqlite3", "kubernetes", "scapy", "bcrypt", "pyroute2"}
-    assert not late & loaded_by("import exporter.cli.run")
+    loaded = loaded_by(f"{AT_THE_START}\n{SERVING}")
+    assert not {"jinja2", "sqlite3", "kubernetes", "scapy", "bcrypt", "pyroute2"} & loaded
     ours = {"exporter.publish.page", "exporter.publish.state_file", "exporter.cluster.watch", "exporter.look"}
-    assert not ours & loaded_by("import exporter.cli.run")
+    assert not ours & loaded
+
+
+def test_what_serves_is_not_waited_for_before_frames_are_captured() -> None:
+    assert not {"tornado", "prometheus_client", "apscheduler"} & loaded_by(AT_THE_START)
+
+
+def test_who_asks_for_help_or_the_version_waits_for_neither() -> None:
+    loaded = loaded_by("import exporter.cli.run")
+    assert not {"exporter.app", "exporter.log", "loguru", "asyncio", "exporter.vip.core", "exporter.wire"} & loaded
 
 
 def test_of_pyroute2_only_links_and_addresses_are_loaded() -> None:

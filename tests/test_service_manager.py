@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from exporter import log
 from exporter.app import App
-from exporter.cli.run import intent_of
+from exporter.cli.looking import intent_of
 from exporter.config import Config
 from exporter.config.values import ADDRESS
 from exporter.publish.web.door import FrontDoor

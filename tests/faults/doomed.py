@@ -13,7 +13,7 @@ import sys
 import threading
 
 import exporter.app
-import exporter.cli.run
+import exporter.cli.serve
 from exporter import cli
 from exporter.vip.core import Core
 from exporter.vip.model import SECOND
@@ -40,8 +40,8 @@ def obey() -> None:
 
 def hang() -> None:
     exporter.app.UNHEALTHY_AFTER = 2 * SECOND
-    exporter.cli.run.UNWELL_LOOKS = 2
-    exporter.cli.run.STOP_SECONDS = 2
+    exporter.cli.serve.UNWELL_LOOKS = 2
+    exporter.cli.serve.STOP_SECONDS = 2
     Core.tick = lambda *_: threading.Event().wait()
 
 

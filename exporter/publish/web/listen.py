@@ -22,6 +22,8 @@ _ADVICE = {
     errno.ENOTSOCK: "something else has that name; remove it, or choose another",
 }
 _NO_IPV6 = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+BACKLOG = 512
+"""Connections that wait to be accepted: also all those of a start, from when it listens until it serves."""
 _SOCKET_MODE = 0o660
 """Of a unix socket: whoever may write to it may ask."""
 
@@ -54,7 +56,7 @@ class Listening:
                     path.unlink()
 
 
-def listen(addresses: Iterable[Address], *, backlog: int) -> Listening:
+def listen(addresses: Iterable[Address]) -> Listening:
     """Listen on all addresses or on none; where one has no host, on IPv4 and IPv6 where there is any.
 
     Raises:
@@ -65,7 +67,7 @@ def listen(addresses: Iterable[Address], *, backlog: int) -> Listening:
         undo.callback(listening.close)
         for address in addresses:
             try:
-                _open(listening, address, backlog)
+                _open(listening, address)
             except OSError as error:
                 raise ListenError(_message(address, error)) from None
         undo.pop_all()
@@ -81,17 +83,17 @@ def _message(address: Address, error: OSError) -> str:
     return f"--web.listen-address: cannot listen on {str(address)!a}: {reason or 'not an address'}; {advice}"
 
 
-def _open(listening: Listening, address: Address, backlog: int) -> None:
+def _open(listening: Listening, address: Address) -> None:
     match address:
         case UnixAddress():
             path = Path(address.path)
-            listening.sockets.append(_bind_unix(path, backlog=backlog))
+            listening.sockets.append(_bind_unix(path))
             listening.names.append((path, path.lstat().st_ino))
         case ListenAddress():
-            listening.sockets += _bind(address, backlog=backlog)
+            listening.sockets += _bind(address)
 
 
-def _bind_unix(path: Path, *, backlog: int) -> socket.socket:
+def _bind_unix(path: Path) -> socket.socket:
     _remove_left_behind(path)
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -99,7 +101,7 @@ def _bind_unix(path: Path, *, backlog: int) -> socket.socket:
         os.fchmod(listening.fileno(), _SOCKET_MODE)
         listening.bind(str(path))
         path.chmod(_SOCKET_MODE)
-        listening.listen(backlog)
+        listening.listen(BACKLOG)
     except OSError:
         listening.close()
         raise
@@ -123,11 +125,11 @@ def _remove_left_behind(path: Path) -> None:
             return  # somebody listens, or may not be asked: bind says so
 
 
-def _bind(address: ListenAddress, *, backlog: int) -> list[socket.socket]:
+def _bind(address: ListenAddress) -> list[socket.socket]:
     if address.host in ("", "::") and socket.has_dualstack_ipv6():
         try:
             both = ("::", address.port)
-            return [socket.create_server(both, family=socket.AF_INET6, backlog=backlog, dualstack_ipv6=True)]
+            return [socket.create_server(both, family=socket.AF_INET6, backlog=BACKLOG, dualstack_ipv6=True)]
         except OSError as error:
             if address.host or error.errno not in _NO_IPV6:
                 raise
@@ -138,7 +140,7 @@ def _bind(address: ListenAddress, *, backlog: int) -> list[socket.socket]:
         for family, _, _, _, (host, port, *rest) in dict.fromkeys(found):
             # Where any port will do, the first address chooses it for all.
             chosen = port or (sockets[0].getsockname()[1] if sockets else 0)
-            sockets.append(socket.create_server((str(host), chosen, *rest), family=family, backlog=backlog))
+            sockets.append(socket.create_server((str(host), chosen, *rest), family=family, backlog=BACKLOG))
     except OSError:
         for listening in sockets:
             listening.close()

@@ -34,13 +34,12 @@ from tornado.netutil import add_accept_handler
 from tornado.web import Application, Finish, HTTPError, RequestHandler
 
 from exporter import log
-from exporter.config import Address
 from exporter.publish.parts import Parts
 from exporter.publish.web.answer import Answer, accepts, as_json, text
 from exporter.publish.web.connections import Connections
 from exporter.publish.web.door import FrontDoor
 from exporter.publish.web.failures import party
-from exporter.publish.web.listen import Listening, listen
+from exporter.publish.web.listen import Listening
 from exporter.publish.web.query import BadParameterError, page_query
 from exporter.publish.web.routes import (
     LIVE,
@@ -84,24 +83,23 @@ class WebServer:
     """The HTTP server.
 
     Args:
-        addresses: where to listen.
+        listening: the open sockets; they are closed when it ends.
         door: who is let in, and the TLS of all addresses.
         content: what is served.
     """
 
-    def __init__(self, addresses: Sequence[Address], *, door: FrontDoor, content: Content) -> None:
-        self._addresses = tuple(addresses)
+    def __init__(self, listening: Listening, *, door: FrontDoor, content: Content) -> None:
+        self._listening = listening
+        self._port = listening.port
         self._door = door
         self._content = content
-        self._listening = Listening()
-        self._port = 0
         self._thread = threading.Thread(target=self._run, name="web", daemon=True)
         self._running: Future[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = Future()
         self._grace = 0.0
 
     @property
     def port(self) -> int:
-        """The first port listened on, once started; also where port 0 was asked for. 0: only unix sockets."""
+        """The first port listened on, also where port 0 was asked for. 0: only unix sockets."""
         return self._port
 
     @property
@@ -109,13 +107,7 @@ class WebServer:
         return self._thread.is_alive()
 
     def start(self) -> None:
-        """Listen and serve.
-
-        Raises:
-            ListenError: an address is taken, or not this machine's.
-        """
-        self._listening = listen(self._addresses, backlog=MOST_CONNECTIONS)
-        self._port = self._listening.port
+        """Serve, from when this returns."""
         self._thread.start()
         self._running.result()
 

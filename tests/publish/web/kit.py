@@ -11,6 +11,7 @@ from pathlib import Path
 from exporter.config import parse_listen_address
 from exporter.publish.parts import Parts
 from exporter.publish.web.door import FrontDoor
+from exporter.publish.web.listen import listen
 from exporter.publish.web.query import EventsQuery, PageQuery, VipsQuery
 from exporter.publish.web.routes import Content, Reloaded
 from exporter.publish.web.server import WebServer
@@ -53,7 +54,7 @@ class App:
             openapi=lambda: {"openapi": "3.1.0"},
             reload=self.reload,
         )
-        listening = [parse_listen_address(text) for text in addresses or ("127.0.0.1:0",)]
+        listening = listen(parse_listen_address(text) for text in addresses or ("127.0.0.1:0",))
         return WebServer(listening, door=FrontDoor(door), content=content)
 
 

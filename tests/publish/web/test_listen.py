@@ -14,7 +14,7 @@ from exporter.publish.web.listen import ListenError, Listening, listen
 
 
 def listening(*addresses: str) -> Listening:
-    return listen([parse_listen_address(text) for text in addresses], backlog=5)
+    return listen([parse_listen_address(text) for text in addresses])
 
 
 def refusal(*addresses: str) -> str:
@@ -120,6 +120,6 @@ def test_where_one_address_fails_none_stays_open(path: Path) -> None:
 def test_a_path_may_be_as_long_as_the_kernel_allows(tmp_path: Path) -> None:
     path = str(tmp_path / "x")
     path += "x" * (107 - len(path))
-    one = listen([UnixAddress(path)], backlog=5)
+    one = listen([UnixAddress(path)])
     connect(Path(path))
     one.close()

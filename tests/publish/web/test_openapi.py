@@ -26,6 +26,7 @@ from exporter.publish.page import CONTENT_SECURITY_POLICY, Page
 from exporter.publish.status import ExporterStatus
 from exporter.publish.web import query
 from exporter.publish.web.door import FrontDoor
+from exporter.publish.web.listen import listen
 from exporter.publish.web.openapi import document
 from exporter.publish.web.query import EventsQuery, VipsQuery
 from exporter.publish.web.routes import LIVE, OPEN, RELOAD, Content, Reloaded, routes
@@ -77,7 +78,7 @@ def content(**other: Any) -> Content:
 
 def serve(*, door: FrontDoor | None = None, **other: Any) -> Iterator[str]:
     door = door or FrontDoor(None)
-    server = WebServer([parse_listen_address("127.0.0.1:0")], door=door, content=content(**other))
+    server = WebServer(listen([parse_listen_address("127.0.0.1:0")]), door=door, content=content(**other))
     server.start()
     yield f"http://127.0.0.1:{server.port}"
     server.stop()

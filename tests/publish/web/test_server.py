@@ -392,14 +392,14 @@ def test_a_port_alone_serves_ipv4_and_ipv6(app: App) -> None:
 )
 def test_bad_addresses_name_the_flag(app: App, address: str, said: str) -> None:
     with pytest.raises(ListenError, match=r"--web\.listen-address") as caught:
-        app.server(address).start()
+        app.server(address)
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_a_taken_port_names_the_flag(app: App, server: WebServer) -> None:
     with pytest.raises(ListenError, match=r"--web\.listen-address: cannot listen on .*choose another address"):
-        app.server(f"127.0.0.1:{server.port}").start()
+        app.server(f"127.0.0.1:{server.port}")
 
 
 def test_stop_is_prompt_lets_requests_end_and_frees_the_port(app: App) -> None:
