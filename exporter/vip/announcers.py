@@ -130,7 +130,7 @@ class Announcers:
         }
 
     def _begin(self, table: _Table, mac: Mac, at: Nanoseconds) -> None:
-        if len(table.lanes) < CLAIMANT_CAP or self._make_room(table, at):
+        if self._make_room(table, at):
             table.lanes[mac] = _Lane(mac, at)
             self._lanes += 1
         else:

@@ -22,10 +22,8 @@ class Settled(Enum):
 class Moment(NamedTuple):
     at: Nanoseconds
     told: Sighting | NeighbourSeen
-    frames: int
-    """How many this stands for, itself the last: those before it change nothing but ages and counts."""
-    judged: bool
-    """It has to be judged: it may change something."""
+    again: int
+    """How many frames this stands for, itself the last, that change but ages and counts; 0: it has to be judged."""
 
 
 def moments(
@@ -49,7 +47,7 @@ def moments(
             first = len(times)
         elif how[told.vip] is Settled.AFTER_FIRST:
             first = 1
-        found += [Moment(at, told, 1, judged=True) for at in times[:first]]
+        found += [Moment(at, told, 0) for at in times[:first]]
         if len(times) > first:
-            found.append(Moment(times[-1], told, len(times) - first, judged=False))
+            found.append(Moment(times[-1], told, len(times) - first))
     return sorted(found, key=itemgetter(0))

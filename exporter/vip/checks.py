@@ -123,7 +123,7 @@ def _mac_differs(facts: Facts, *, host: bool) -> bool:
 def requirements(
     state: State,
     *,
-    expected: bool,
+    missed: bool,
     is_node_address: bool | None,
     in_node_subnet: bool | None,
     load_balancer: bool | None,
@@ -132,7 +132,7 @@ def requirements(
 
     Args:
         state: what is heard of the VIP.
-        expected: another source, which can be believed at present, says that somebody holds it.
+        missed: it is silent, though another source, which can be believed at present, says that somebody holds it.
         is_node_address: whether the VIP is a node's own address; None: the nodes' addresses are not known.
         in_node_subnet: whether it lies in the nodes' subnet; None: that is not known.
         load_balancer: whether a Service of that type has the VIP; None: no Service is known.
@@ -146,7 +146,7 @@ def requirements(
         met[Requirement.LOAD_BALANCER_SERVICE] = load_balancer
     if state not in (State.UNKNOWN, State.SILENT):
         met[Requirement.HEARD_HERE] = True
-    elif state is State.SILENT and expected:
+    elif missed:
         met[Requirement.HEARD_HERE] = False
     return met
 

@@ -19,6 +19,7 @@ class Claim:
     first: Nanoseconds
     last: Nanoseconds
     frames: int = 1
+    """At least so many, once it holds the VIP: how often the holder was heard is asked by nobody."""
     last_incoming: Nanoseconds | None = None
     last_outgoing: Nanoseconds | None = None
 

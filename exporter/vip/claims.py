@@ -68,7 +68,6 @@ class Claims:
         self._evidence = evidence
         self._settle = settle
         self._notify = notify
-        self._now = at
         self._episode: Episode | None = None
         self._overlap: tuple[frozenset[Party], Nanoseconds] | None = None
         """Who let go just now, by node and by MAC, and until when his frames claim nothing."""
@@ -122,8 +121,8 @@ class Claims:
         return self.state, holder.mac, self.is_outgoing(holder)
 
     def is_concerned(self, mac: Mac) -> bool:
-        """A claim is by this MAC, or an episode is open, in which it matters which nodes have a known MAC."""
-        return self._episode is not None or mac in self.live or (self.holder is not None and self.holder.mac == mac)
+        """The holder has this MAC, or an episode is open, in which it matters which nodes have a known MAC."""
+        return self._episode is not None or (self.holder is not None and self.holder.mac == mac)
 
     def is_outgoing(self, claim: Claim) -> bool:
         """Its frames leave this very node, and only this node: none has come in within grace of the last one sent."""
@@ -143,7 +142,7 @@ class Claims:
     def next_due(self) -> Nanoseconds | None:
         """When something will change if nobody speaks until then."""
         if self._listening_since is None:
-            return None
+            return None  # nothing is decided by what cannot be heard
         dues = [min(claim.last for claim in self.live.values()) + self.period.grace] if self.live else []
         if self._episode is not None:
             if self._episode.decide_at is not None:
@@ -155,13 +154,12 @@ class Claims:
     def advance(self, to: Nanoseconds) -> None:
         """Handle all that falls due until `to`, that moment included, in the order of time."""
         while (due := self.next_due()) is not None and due <= to:
-            self._now = max(self._now, due)
-            self._fall_due(self._now)
-        self._now = max(self._now, to)
+            self._fall_due(due)
 
     def _gone_at(self) -> Nanoseconds | None:
         """The first nanosecond of silence; None where an announcer that does not repeat may be quiet for ever."""
-        if self.period.value == 0 or self._listening_since is None:
+        assert self._listening_since is not None
+        if self.period.value == 0:
             return None
         if self._heard and self.holder is not None:
             return max(self._party_last(), self._missed_at) + self.period.silence + 1
@@ -170,7 +168,7 @@ class Claims:
     def _fall_due(self, now: Nanoseconds) -> None:
         due = sorted(
             (claim for claim in self.live.values() if claim.last + self.period.grace <= now),
-            key=lambda claim: (claim.last, not self._is_holder(claim), claim.first, claim.mac),
+            key=lambda claim: (not self._is_holder(claim), claim.first, claim.mac),
         )
         while due:
             if self._episode is not None and self._episode.contested:
@@ -196,16 +194,14 @@ class Claims:
 
     def announce(self, at: Nanoseconds, mac: Mac, *, outgoing: bool) -> bool:
         """Take one announcement; the result says whether anything but the holder's age may have changed."""
-        self._now = at
         holder = self.holder
         if holder is None:
             self._first_sighting(at, mac, outgoing=outgoing)
             return True
-        if self._is_plain_refresh(mac) and not outgoing and holder.last_outgoing is None:
+        if self._is_plain_refresh(holder, mac) and not outgoing and holder.last_outgoing is None:
             silence = self.period.silence
             self.period.learn(at - holder.last)
             holder.last = holder.last_incoming = at
-            holder.frames += 1
             return self.period.silence < silence
         party = self._evidence.this_node if outgoing else self._evidence.node_of(mac) or mac
         if self._overlap is not None and not self._overlap[0].isdisjoint((party, mac)):
@@ -225,12 +221,15 @@ class Claims:
 
         To be asked where nothing falls due until then, and none of them leaves this node.
         """
-        holder, episode = self.holder, self._episode
-        if holder is None or self._overlap is not None or not self.live.keys() >= set(macs):
+        if not self.live.keys() >= set(macs):
+            return Settled.NO
+        # Who let go may have turned out to be the one who went on.
+        if self._overlap is not None and not self._overlap[0].isdisjoint(self._party(self.live[mac]) for mac in macs):
             return Settled.NO
         # Whose frames they are changes with time, where some have left this node.
-        if any(claim.last_outgoing is not None for claim in (holder, *self.live.values())):
+        if any(claim.last_outgoing is not None for claim in self.live.values()):
             return Settled.NO
+        episode = self._episode
         if episode is None:
             # The first tells of the holder's period, ends a silence, begins an episode.
             return Settled.AFTER_FIRST
@@ -241,22 +240,13 @@ class Claims:
 
     def announce_again(self, at: Nanoseconds, mac: Mac, frames: int) -> None:
         """Take so many more announcements, the last of them now, where these are `settled`."""
-        self._now = at
         claim = self.live[mac]
         claim.hear(at, outgoing=False)
         claim.frames += frames
 
-    def _is_plain_refresh(self, mac: Mac) -> bool:
-        """The common case: the holder, alone, says again what is known."""
-        return (
-            self.holder is not None
-            and mac == self.holder.mac
-            and self._episode is None
-            and self._heard
-            and not self._silent
-            and len(self.live) == 1
-            and mac in self.live
-        )
+    def _is_plain_refresh(self, holder: Claim, mac: Mac) -> bool:
+        """The common case: the holder says again what is known."""
+        return mac == holder.mac and mac in self.live and self.state is State.HELD
 
     def _first_sighting(self, at: Nanoseconds, mac: Mac, *, outgoing: bool) -> None:
         claim = self._begin(at, mac, outgoing=outgoing)
@@ -356,16 +346,15 @@ class Claims:
         assert episode is not None
         episode.decide_at = None
         holder_lives, rivals = self._sides()
-        if (episode.holder_late and episode.rivals_late) or (not holder_lives and self._two_rivals_go_on(rivals)):
-            episode.contested = True
-            self.contests += 1
-            against = [*episode.lapsed.values(), *(claim for claims in rivals.values() for claim in claims)]
-            latest = max(against, key=lambda claim: claim.last, default=None)
-            self._notify(Notice(now, EventName.CONTEST_STARTED, latest.mac if latest else None, self._holder_mac()))
-            self._end_contest(now, [])  # in case the others have lapsed by now
-        elif not rivals:
+        if not rivals:
             self._episode = None
             self._follow_mac(now)
+        elif (episode.holder_late and episode.rivals_late) or (not holder_lives and self._two_rivals_go_on(rivals)):
+            episode.contested = True
+            self.contests += 1
+            latest = max((claim for claims in rivals.values() for claim in claims), key=lambda claim: claim.last)
+            self._notify(Notice(now, EventName.CONTEST_STARTED, latest.mac, self._holder_mac()))
+            self._end_contest(now, [])  # in case the others have lapsed by now
         elif len(rivals) == 1:
             party, claims = next(iter(rivals.items()))
             self._judge_rival(now, party, claims, holder_lives=holder_lives)
@@ -449,7 +438,7 @@ class Claims:
         lapsed = self._episode.lapsed
         earlier = lapsed.pop(self._party(claim), None)
         if earlier is not None:
-            claim = Claim(claim.mac, earlier.first, claim.last, earlier.frames + claim.frames)
+            claim = Claim(claim.mac, earlier.first, claim.last)
         elif len(lapsed) >= CLAIMANT_CAP:
             del lapsed[next(iter(lapsed))]
         lapsed[self._party(claim)] = claim

@@ -158,9 +158,7 @@ class Core:
         vip.scheduled = None
         for other in self._followers(vip):
             other.predecessors.remove(vip)
-            other.advance(self._now)
-            other.reconsider()
-            self._settle(other)
+            self._tell(other.address, Vip.reconsider)
 
     # --- inputs -------------------------------------------------------------------------------------------------------
 
@@ -227,14 +225,14 @@ class Core:
             self._hear_neighbour(sighting.vip, sighting.mac)
 
     def _observe_burst(self, burst: Burst) -> None:
-        for at, told, frames, judged in moments(burst, settled=self._ask_settled(burst)):
+        for at, told, again in moments(burst, settled=self._ask_settled(burst)):
             self._advance(at)
             if isinstance(told, NeighbourSeen):
                 self._hear_neighbour(told.address, told.mac)
-            elif judged:
-                self._observe_sighting(told)
+            elif again:
+                self._vips[told.vip].sight_again(self._now, told, again)
             else:
-                self._vips[told.vip].sight_again(self._now, told, frames)
+                self._observe_sighting(told)
 
     def _ask_settled(self, burst: Burst) -> Callable[[IPAddress, Iterable[Sighting], Nanoseconds], Settled]:
         """How to find out whether sightings that repeat have to be judged each time."""
@@ -258,9 +256,7 @@ class Core:
     def _tell_followers(self, vip: Vip, announced: bool) -> None:
         if vip.is_announced is not announced:
             for other in self._followers(vip):
-                other.advance(self._now)
-                other.reconsider()
-                self._settle(other)
+                self._tell(other.address, Vip.reconsider)
 
     def _followers(self, vip: Vip) -> list[Vip]:
         """The VIPs that took over from this retired one, and are waiting for it to fall silent."""
@@ -311,18 +307,22 @@ class Core:
             self._tell(address, lambda vip: vip.drop_service(service))
 
     def _disregard_hwaddrs(self) -> None:
+        nodes = self._world.nodes
+        was_complete = nodes.complete
         hwaddrs = (intent.hwaddr for intent in self._intents.values() if intent.mode is Mode.DHCP)
-        self._world.nodes.disregard(frozenset(mac for mac in hwaddrs if mac is not None))
+        for mac in nodes.disregard(frozenset(mac for mac in hwaddrs if mac is not None)):
+            self._tell_concerned(mac, everybody=nodes.complete is not was_complete)
 
     def _hear_neighbour(self, address: IPAddress, mac: Mac) -> None:
         nodes = self._world.nodes
         was_complete = nodes.complete
-        if not nodes.hear(self._now, address, mac):
-            return
-        # Anybody can make up MACs by the thousand: only whom this one concerns is looked at again.
-        everybody = nodes.complete is not was_complete
-        for other in [vip for vip in self._vips.values() if everybody or vip.is_concerned(mac)]:
-            self._tell(other.address, Vip.reconsider)
+        if nodes.hear(self._now, address, mac):
+            # Anybody can make up MACs by the thousand: only whom this one concerns is looked at again.
+            self._tell_concerned(mac, everybody=nodes.complete is not was_complete)
+
+    def _tell_concerned(self, mac: Mac, *, everybody: bool) -> None:
+        for vip in [vip for vip in self._vips.values() if everybody or vip.is_concerned(mac)]:
+            self._tell(vip.address, Vip.reconsider)
 
     def _observe_host(self, host: HostSeen) -> None:
         self._world.nodes.use_links(host.links)
@@ -367,6 +367,8 @@ class Core:
             self.generation += 1
             if past := self._past.pop(address, None):
                 vip.remember(past)
+            if self._world.host_seen or address in self._world.bound:
+                vip.take_bound(self._world.bound.get(address, ()))
             self._settle(vip)
         return vip
 

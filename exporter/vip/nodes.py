@@ -119,11 +119,16 @@ class NodeMap:
         self._links = tuple(links)
         self._resolve()
 
-    def disregard(self, macs: frozenset[Mac]) -> None:
-        """DHCP mode gives these to whichever node has the VIP, so they tell none from the others."""
-        if macs != self._shared:
+    def disregard(self, macs: frozenset[Mac]) -> frozenset[Mac]:
+        """DHCP mode gives these to whichever node has the VIP, so they tell none from the others.
+
+        Returns those of which that is news.
+        """
+        changed = macs ^ self._shared
+        if changed:
             self._shared = macs
             self._resolve()
+        return changed
 
     def hear(self, at: Nanoseconds, address: IPAddress, mac: Mac) -> bool:
         """Somebody spoke for an address with this MAC; the result says whether that taught anything."""

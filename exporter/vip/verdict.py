@@ -80,13 +80,8 @@ class Verdict:
     @property
     def annotation_left_behind(self) -> bool:
         """The wire went on to another holder than the annotation names, though no MAC tells which node that is."""
-        annotation = self._sources[Source.ANNOTATION].node
-        return (
-            bool(annotation)
-            and self._claims.wire_holder is not None
-            and not self.node_of_claim(self._claims.wire_holder)
-            and self._is_outdated(Source.ANNOTATION)
-        )
+        wire = self._claims.wire_holder
+        return wire is not None and not self.node_of_claim(wire) and self._is_outdated(Source.ANNOTATION)
 
     @property
     def wire_mac(self) -> str:
@@ -129,8 +124,8 @@ class Verdict:
 
     def next_due(self) -> Nanoseconds | None:
         """When a source's change will count if the wire does not show it until then; None too once that has passed."""
-        news = self._undecided_news()
-        due = None if news is None else news + self._world.settle
+        since = self._undecided_since()
+        due = None if since is None else since + self._world.settle
         # An episode may hold the decision up; its end brings it, not time.
         return due if due is not None and due > self._now else None
 
@@ -164,7 +159,7 @@ class Verdict:
         if self._awaits_lease(source):
             return
         if self._named and not same_node(node, self._named):
-            if (news := self._undecided_news()) is not None and self._now < news + self._world.settle:
+            if (since := self._undecided_since()) is not None and self._now < since + self._world.settle:
                 return  # the wire, or a stronger source, may yet show how it was
             if not self._is_news(node):
                 # Stronger evidence fell away; or, where all nodes have one MAC, only the direction of its frames tells
@@ -183,7 +178,7 @@ class Verdict:
     def _is_unexplained(self, source: Source) -> bool:
         """It went over to another node, and a MAC of no known node goes on: that stands for the node from before."""
         belief = self._sources[source]
-        return belief.changed_at is not None and belief.changed_at != belief.matched
+        return belief.changed_at != belief.matched
 
     def _is_news(self, node: str) -> bool:
         """A source beside the wire went over to this node since another was named, and not just did the wire fall mute.
@@ -195,17 +190,15 @@ class Verdict:
             for _, belief in self._sources.items()
         )
 
-    def _undecided_news(self) -> Nanoseconds | None:
-        """When a source went over to another node, as long as that is not counted.
+    def _undecided_since(self) -> Nanoseconds | None:
+        """Since when a source names another node than the last known holder, if that may be a move and is not counted.
 
         While the wire speaks there is no such waiting, but for the very first of what is said after a restart.
         """
         if self._claims.state not in (State.SILENT, State.UNKNOWN) and self._remembered is None:
             return None
         source, node = self.believed()
-        if source is None or not self._named or same_node(node, self._named) or not self._is_news(node):
-            return None
-        return None if self._awaits_lease(source) else self._sources[source].learned_at
+        return None if source is None or same_node(node, self._named) else self._sources[source].learned_at
 
     def _awaits_lease(self, source: Source) -> bool:
         """The lease is between two holders and will decide; until then the annotation moves nothing."""
@@ -297,7 +290,7 @@ class Verdict:
         new = new or (news.node if news else next(others, ""))
         if same_node(old, new):
             old = ""  # only a source named it, which meant the new one
-        ahead, self._ahead = self._ahead, ""
+        ahead = self._ahead or self._shown_before(first)
         self._take_over(first, new or ahead)
         annotation = self._sources[Source.ANNOTATION].node
         if self._lag_open and annotation and same_node(annotation, new or ahead):
@@ -325,6 +318,13 @@ class Verdict:
             },
             first,
         )
+
+    def _shown_before(self, first: Nanoseconds) -> str:
+        """The node to which only other sources showed a move just now, for all nodes had one MAC: it is this move."""
+        move = self.last_move
+        if move is None or move.at == self._takeover or move.at < first - self._world.settle:
+            return ""
+        return move.target
 
     def _news_of(self, since: Nanoseconds) -> Belief | None:
         """The source that went over to another node about now: it names the new holder where its MAC does not tell."""

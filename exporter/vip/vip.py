@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from exporter.vip.burst import Settled
 from exporter.vip.checks import Facts, Mismatches, failures, held_back, requirements, undecided
 from exporter.vip.claimants import Claim
-from exporter.vip.claims import Claims
+from exporter.vip.claims import Claims, Notice
 from exporter.vip.evidence import Evidence
 from exporter.vip.model import (
     ANNOUNCEMENTS,
@@ -77,7 +78,7 @@ class Vip:
             settle=world.settle,
             period=period,
             blind=world.blind,
-            notify=self._verdict.take_notice,
+            notify=self._take_notice,
         )
         # A circle: claims ask the evidence, which reads the sources; the verdict joins both, and hears from the claims.
         self._verdict.attach(self._claims)
@@ -88,8 +89,6 @@ class Vip:
         self._probe_tokens = PROBE_BURST
         self._probe_refilled = at
         self._bound: tuple[str, ...] | None = None
-        if world.host_seen or address in world.bound:
-            self.take_bound(world.bound.get(address, ()))
 
     # --- time ---------------------------------------------------------------------------------------------------------
 
@@ -266,7 +265,6 @@ class Vip:
         self._verdict.remember(past.holder, since=past.since)
         if past.mac is not None:
             self._claims.remember(past.mac, node=past.holder, since=past.since, heard=past.heard)
-        self._review()
 
     def _learn(self, source: Source, name: str, *, since: Nanoseconds | None = None) -> None:
         self._verdict.learn(self._now, source, name, since=since)
@@ -296,6 +294,7 @@ class Vip:
 
     def restore_capture(self) -> None:
         self._claims.restore_capture(self._now)
+        self._review()
 
     def _review(self) -> None:
         """Draw the conclusions from a change of anything."""
@@ -373,7 +372,7 @@ class Vip:
             mismatches=self._mismatches.current(),
             requirements=requirements(
                 state,
-                expected=state is State.SILENT and self._world.intent_fresh and bool(self._verdict.believed()[1]),
+                missed=state is State.SILENT and self._world.intent_fresh and self._verdict.believed()[0] is not None,
                 is_node_address=self._world.nodes.has_address(self.address),
                 in_node_subnet=self._world.nodes.in_subnet(self.address),
                 load_balancer=self._has_load_balancer(),
@@ -422,6 +421,10 @@ class Vip:
         for source, node in self._sources.named(self._now):
             holders.append(SourceHolder(source, node, "", self._sources[source].since))
         return tuple(holders)
+
+    def _take_notice(self, notice: Notice) -> None:
+        """What fell due long before it could be told is news of now."""
+        self._verdict.take_notice(replace(notice, at=self._now))
 
     def _emit(self, name: EventName, fields: Mapping[str, FieldValue], since: Nanoseconds | None = None) -> None:
         self._emit_event(Event(self._now, name, self.address, fields, since))

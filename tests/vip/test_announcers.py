@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from ipaddress import ip_address
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -84,7 +85,71 @@ def test_more_holders_than_places_push_out_the_one_heard_longest_ago() -> None:
     for number, mac in enumerate(macs):
         announcers.hear(seconds(number), VIP, mac)
         announcers.hold(seconds(number), VIP, mac)
-    assert [one.claimant.mac for one in shown(announcers).announcers] == [format_mac(mac) for mac in macs[4:]]
+    found = shown(announcers)
+    assert [one.claimant.mac for one in found.announcers] == [format_mac(mac) for mac in macs[4:]]
+    assert (found.others, [one.frames for one in found.announcers]) == (4, [1] * 16)
+
+
+def test_a_vip_that_nobody_announced_has_no_holder() -> None:
+    announcers = Announcers()
+    announcers.hold(0, VIP, A)
+    assert announcers.heard([VIP], whose) == {}
+
+
+def crowd(announcers: Announcers, *times: float, count: int = 16) -> list[Mac]:
+    """So many, heard one after the other, half a second apart, from each of the times on."""
+    macs = [Mac(b"\x06" + number.to_bytes(5, "big")) for number in range(count)]
+    for begin in times:
+        for number, mac in enumerate(macs):
+            announcers.hear(seconds(begin + number / 2), VIP, mac)
+    return macs
+
+
+def test_one_that_was_heard_once_gives_way_the_oldest_first() -> None:
+    announcers = Announcers()
+    macs = crowd(announcers, 0)
+    announcers.hear(seconds(9), VIP, macs[0])
+    announcers.hear(seconds(9.5), VIP, A)
+    found = shown(announcers)
+    expected = [macs[0], *macs[2:], A]
+    assert [one.claimant.mac for one in found.announcers] == [format_mac(mac) for mac in expected]
+    assert (found.others, sum(one.frames for one in found.announcers)) == (1, 17)
+
+
+@pytest.mark.parametrize(
+    ("words", "held", "after", "taken"),
+    [
+        ("ten minutes", False, seconds(600), False),
+        ("more than ten minutes", False, seconds(600) + 1, True),
+        ("more than ten minutes, and each has held the VIP", True, seconds(600) + 1, False),
+    ],
+)
+def test_of_those_that_were_heard_twice_the_one_heard_longest_ago_gives_way(
+    words: str, held: bool, after: int, taken: bool
+) -> None:
+    """It was heard last that long ago, and began last of all."""
+    announcers = Announcers()
+    announcers.hear(0, VIP, B)
+    macs = crowd(announcers, 1000, count=15)
+    announcers.hear(seconds(1020), VIP, macs[14])
+    for mac in [*macs[:14], B]:
+        announcers.hear(seconds(1030), VIP, mac)
+    if held:
+        for mac in [*macs, B]:
+            announcers.hold(seconds(1030), VIP, mac)
+    announcers.hear(seconds(1020) + after, VIP, A)
+    found = {one.claimant.mac for one in shown(announcers).announcers}
+    assert (format_mac(A) in found, format_mac(macs[14]) in found) == (taken, not taken)
+    assert len(found) == 16
+
+
+def test_a_holder_is_shown_in_the_order_in_which_it_began_though_it_had_no_place_then() -> None:
+    announcers = Announcers()
+    macs = crowd(announcers, 0, 0)
+    announcers.hear(seconds(7.9), VIP, A)
+    announcers.hold(seconds(3.2), VIP, A)
+    found = [one.claimant.mac for one in shown(announcers).announcers]
+    assert found == [format_mac(mac) for mac in [*macs[1:7], A, *macs[7:]]]
 
 
 @given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 25), st.booleans()), max_size=120))
@@ -119,6 +184,69 @@ def test_too_many_stretches_close_their_shortest_gaps() -> None:
     assert max(between) == 3600 * SECOND
     assert min(between) > SAME_STRETCH
     assert one.frames == 1000
+
+
+def lasting(number: int) -> tuple[float, float]:
+    """How long the stretch of that number is, in seconds, and how long the pause after it."""
+    return {50: (0, 12), 100: (7, 8), 150: (5, 9), 151: (0, 15)}.get(number, (5, 15))
+
+
+@pytest.mark.parametrize("count", [256, 257])
+def test_of_more_than_256_stretches_those_with_the_shortest_pause_between_them_become_one(count: int) -> None:
+    """Neither how long they are nor how soon the next one begins or ends tells."""
+    announcers, at = Announcers(), 0.0
+    expected: list[tuple[float, float]] = []
+    for number in range(count):
+        length, pause = lasting(number)
+        for moment in sorted({at, at + length}):
+            announcers.hear(seconds(moment), VIP, A)
+        expected.append((at, at + length))
+        at += length + pause
+    if count == 257:
+        expected[100:102] = [(expected[100][0], expected[101][1])]
+    assert lines(announcers) == {"41": expected}
+
+
+def others(announcers: Announcers, count: int) -> None:
+    """So many announce other VIPs, sixteen one VIP."""
+    for number in range(count):
+        announcers.hear(0, ip_address(0x0A000000 + number // 16), mac_of("ABCDEFGHIJKLMNOP"[number % 16]))
+
+
+@pytest.mark.parametrize(
+    ("lanes", "announced", "kept"),
+    [
+        (2048, 64, 64),
+        (2048, 65, 33),
+        (2049, 62, 62),
+        (2049, 63, 32),
+        (8200, 16, 16),
+        (8200, 17, 9),
+    ],
+)
+def test_the_more_macs_there_are_the_sooner_stretches_become_one(lanes: int, announced: int, kept: int) -> None:
+    """All have 65,536 together, and at least eight each; twice its share, and a MAC is back at its share."""
+    announcers = Announcers()
+    others(announcers, lanes - 1)
+    for number in range(announced):
+        announcers.hear(seconds(8 * number), VIP, B)
+    assert len(shown(announcers).announcers[0].stretches) == kept
+
+
+@pytest.mark.parametrize("held", [False, True])
+@pytest.mark.parametrize(("lanes", "kept"), [(2048, 64), (2049, 33)])
+def test_macs_that_have_given_way_take_no_room(lanes: int, kept: int, held: bool) -> None:
+    """Each of a crowd is heard once, or even holds the other VIP once: sixteen of them are left."""
+    announcers, other = Announcers(), ip_address("192.0.2.20")
+    for number in range(600):
+        mac = Mac(b"\x06" + number.to_bytes(5, "big"))
+        announcers.hear(number, other, mac)
+        if held:
+            announcers.hold(number, other, mac)
+    others(announcers, lanes - 16 - 1)
+    for number in range(64):
+        announcers.hear(seconds(8 * number), VIP, B)
+    assert len(shown(announcers).announcers[0].stretches) == kept
 
 
 def test_thousands_of_vips_stay_small() -> None:

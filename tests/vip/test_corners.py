@@ -6,7 +6,7 @@ from ipaddress import ip_address
 
 import pytest
 
-from exporter.vip.model import Check, Input, Mode, Requirement, ServiceRef
+from exporter.vip.model import Check, Input, Mode, Requirement, ServiceRef, seconds
 from tests.vip.more import (
     SUBNET,
     check_row,
@@ -29,6 +29,7 @@ from tests.vip.situations import (
     Shows,
     announce,
     bound,
+    capture,
     frames,
     in_seconds,
     interleave,
@@ -300,3 +301,81 @@ def test_an_expired_lease_does_not_say_since_when() -> None:
     """A stranger took the VIP: the old lease's time is not his."""
     run = play(interleave(leases(5, "node-a", expires=8, acquired=1), announce("X", from_=9, until=21)))
     assert (run.vip().holder, in_seconds(run.vip().holder_since)) == ("", 9)
+
+
+def test_a_move_that_is_found_out_late_is_explained_by_what_was_said_meanwhile() -> None:
+    """Frames that were on their way when the interface went down are judged when it is up again."""
+    run = play(
+        interleave(
+            nodes(0, "A", "BX"),
+            service(0),
+            capture(114, up=False),
+            frames("Y", 115),
+            service(140, "node-a"),
+            frames("X", 141, 171),
+            capture(174, up=True),
+        ),
+        until=274,
+    )
+    assert [event.at for event in of_name(run, "vip_moved")] == [seconds(174)]
+
+
+@pytest.mark.parametrize("service_first", [True, False])
+def test_a_move_while_the_program_was_down_counts_whatever_is_known_first(service_first: bool) -> None:
+    """That the address is bound here may be known before any Service has it."""
+    past = remembered(0, "node-b", "B", since=-100, heard=-5)
+    here = bound(0, "eth0") + host(0, link("eth0", "A"))
+    wanted = service(0) + leases(0, "node-a")
+    core = new_core(observer="node-a", watch=(), listening=False)
+    run = play(past + (wanted + here if service_first else here + wanted), core=core, until=60)
+    assert (run.vip().holder, run.vip().moves) == ("node-a", 1)
+
+
+# --- what a move explains ---------------------------------------------------------------------------------------------
+
+
+def test_a_source_that_named_the_new_holder_long_before_has_nothing_to_follow() -> None:
+    """Its next change, soon after the move, is news: it settles the next move at once."""
+    run = play(
+        interleave(
+            nodes(0, "A", "B", "C"),
+            lease(0, "node-a"),
+            announce("A", until=60),
+            lease(20, "node-b"),
+            announce("B", from_=63, until=69),
+            lease(70, "node-c"),
+            frames("C", 71),
+        )
+    )
+    assert [event.fields["to"] for event in of_name(run, "vip_moved")] == ["node-b", "node-c"]
+
+
+def test_an_annotation_that_followed_one_move_speaks_for_no_other() -> None:
+    """The lease named the holder, whose MAC is no known node's; a further unknown one must outlast it."""
+    run = play(
+        interleave(
+            service(0, "node-a"),
+            lease(0, "node-a"),
+            announce("A", until=60),
+            lease(62, "node-b"),
+            announce("X", from_=63, until=66),
+            service(66, "node-b"),
+            frames("Y", 68),
+        )
+    )
+    assert (run.vip().state, run.vip().moves) == ("moving", 1)
+
+
+def test_an_annotation_that_goes_over_to_a_third_node_does_not_follow_the_move() -> None:
+    """It lags until it names the holder."""
+    run = play(
+        interleave(
+            nodes(0, "A", "B", "C"),
+            service(0, "node-a"),
+            announce("A", until=60),
+            service(61, "node-c"),
+            announce("B", from_=63, until=90),
+            service(70, "node-b"),
+        )
+    )
+    assert run.core.snapshot().annotation_lag.total == pytest.approx(7)

@@ -123,6 +123,36 @@ ONE_MOMENT = [
     ),
 ]
 
+SHORTER = [
+    Row(
+        f"a shorter period makes both sides of a contest overdue{words}: the one heard last survives",
+        interleave(
+            service(0, period=10),
+            leases(0, "", expires=expires),
+            frames("A", 0, 15, 25),
+            frames("B", 1, 16, 28),
+            service(40, period=3),
+        ),
+        {
+            40 - JUST: Shows("contested", contests=1, claimants="A B"),
+            40 + JUST: Shows("silent", contests=1, moves=1, moved_at=1),
+        },
+    )
+    for words, expires in (("", 100), (", and something else fell due in between", 38))
+] + [
+    Row(
+        "a shorter period makes all but one overdue, which is at odds with a claim that is over: that one is left",
+        interleave(
+            service(0, period=10), frames("A", 0, 15), frames("B", 1, 14), frames("C", 2, 18), service(23.5, period=3)
+        ),
+        {
+            23.4: Shows("moving", "A", claimants="A B C"),
+            23.6: Shows("held", "C", contests=1, moves=1, moved_at=2, withdrawn=1, claimants="C"),
+        },
+    ),
+]
+"""Another period is configured while claims are open: each lapses at its own moment, though that has passed."""
+
 HOLDER = [
     Row(
         "one node's two macs leave it in turn, unknown both: one party, nothing has begun",
@@ -182,7 +212,7 @@ HOLDER = [
 ]
 
 
-@pytest.mark.parametrize("row", [*PERIOD, *ONE_MOMENT, *HOLDER], ids=lambda row: row.words)
+@pytest.mark.parametrize("row", [*PERIOD, *ONE_MOMENT, *SHORTER, *HOLDER], ids=lambda row: row.words)
 def test_row(row: Row) -> None:
     check_row(row)
 
@@ -308,6 +338,16 @@ EPISODES = [
             frames("F", 24),
         ),
         {26: Shows("moving", "A", claimants="C F", withdrawn=3)},
+    ),
+    Row(
+        "two of four fall silent in one moment: the contest goes on between the others",
+        interleave(
+            announce("A", until=60),
+            announce("B", from_=1, until=60),
+            announce("C", from_=2, until=32),
+            announce("D", from_=2, until=32),
+        ),
+        {38: Shows("contested", contests=1, claimants="A B C D"), 39: Shows("contested", contests=1, claimants="A B")},
     ),
     Row(
         "a contest's survivor had lapsed and come back: it has held since its first frame in the episode",
@@ -468,6 +508,12 @@ def test_the_change_of_a_mac_ends_the_episode() -> None:
     assert (run.vip().state, letter_of(run.vip().holder_mac)) == ("held", "X")
 
 
+def test_the_lease_cannot_vouch_for_a_mac_of_which_an_earlier_run_knew_no_node() -> None:
+    """Another one is no new MAC of the same holder, but a move."""
+    run = play(remembered(0, "", "A", since=-100, heard=-20) + lease(0, "node-b") + announce("X", from_=1, until=40))
+    assert (run.vip().moves, run.vip().mac_changes) == (1, 0)
+
+
 def test_a_mac_change_is_told_when_the_old_mac_lapses() -> None:
     """Its node's other mac goes on; the next frame of that comes later."""
     run = play(interleave(nodes(0, node("AX")), announce("A", until=30), announce("X", from_=2, until=60)))
@@ -498,6 +544,20 @@ def test_a_mismatch_dates_from_the_frame_that_changes_the_holders_mac() -> None:
         )
     )
     assert mismatches(run) == {"mac": 40.0}
+
+
+def test_a_mismatch_ends_with_the_frame_that_changes_the_holders_mac_to_the_right_one() -> None:
+    """Both leave this node, so they are one node's, whoever else has the shared one."""
+    run = play(
+        interleave(
+            AB,
+            service(0, "node-a", **SHARED),
+            announce("A", until=18, outgoing=True),
+            frames("H", 20, 26, outgoing=True),
+        ),
+        core=new_core(observer="node-a"),
+    )
+    assert mismatch_events(run, "mac") == [("started", 15.0), ("ended", 26.0)]
 
 
 def test_a_mismatch_dates_from_the_frame_that_shows_who_sends_the_shared_mac() -> None:
@@ -554,6 +614,17 @@ def test_the_holders_present_mac_alone_teaches_the_period() -> None:
         interleave(nodes(0, node("AX")), announce("A", until=60, every=5), announce("X", from_=1, until=60, every=2))
     )
     assert run.vip().period == seconds(5)
+
+
+def test_a_holder_that_is_heard_again_after_its_lapse_and_before_its_silence_begins_another_claim() -> None:
+    run = play(frames("A", 0, 10))
+    assert (sum(run.vip().claims.values()), len(run.vip().claimants), run.names()) == (2, 1, ["vip_seen"])
+
+
+def test_what_is_heard_though_nothing_can_be_heard_teaches_no_period() -> None:
+    """Frames that were on their way when the interface went down: nobody holds the VIP."""
+    run = play(announce("A", until=20, every=5), core=new_core(listening=False))
+    assert (run.vip().state, run.vip().period) == ("unknown", seconds(3))
 
 
 def test_a_mac_change_that_an_episode_held_up_is_told_when_that_ends() -> None:
@@ -634,6 +705,34 @@ def test_the_holders_new_mac_is_listed_however_many_are() -> None:
     assert (letter_of(run.vip().holder_mac), run.vip().mac_changes) == ("X", 1)
     assert format_mac(mac_of("X")) in {one.mac for one in run.vip().listed_claimants}
     assert len(run.vip().listed_claimants) == 16
+
+
+@pytest.mark.parametrize(("others", "moved_at"), [(15, 1), (16, 18)])
+def test_the_last_sixteen_claims_that_an_episode_saw_end_are_remembered(others: int, moved_at: float) -> None:
+    """Z was withdrawn first of all, and comes back: it has held since its first frame, as far as that is known."""
+    back = 2 + others
+    passing = [frame(mac_of(letter), 2 + number) for number, letter in enumerate(CROWD[:others])]
+    run = play([*frames("A", 0), *frames("Z", 1), *passing, *frames("Z", back, back + 3)], until=back + 6)
+    assert (letter_of(run.vip().holder_mac), run.vip().moves) == ("Z", 1)
+    assert run.last("vip_moved").since == seconds(moved_at)
+
+
+def test_a_holder_that_lapses_in_a_contest_is_no_claim_to_be_remembered() -> None:
+    """Z's was the first of sixteen: it has held since its first frame, since all sixteen are remembered."""
+    passing = [frame(mac_of(letter), 13 + number) for number, letter in enumerate("EFGHIJKLMNOPQ")]
+    run = play(
+        interleave(
+            announce("A", until=30),
+            announce("B", from_=1, until=45),
+            announce("C", from_=2, until=45),
+            frames("Z", 12),
+            passing,
+            announce("Z", from_=38, until=60),
+        ),
+        until=60,
+    )
+    assert (letter_of(run.vip().holder_mac), run.vip().contests, run.vip().moves) == ("Z", 1, 1)
+    assert run.last("vip_moved").since == seconds(12)
 
 
 # --- whose a mac is ---------------------------------------------------------------------------------------------------

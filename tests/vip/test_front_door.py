@@ -239,6 +239,24 @@ def test_a_mismatch_dates_from_the_frame_that_tells_the_announcers_node() -> Non
     assert mismatches(run) == {"host": 40.5, "mac": 40.5}
 
 
+def test_an_episode_is_decided_by_the_frame_with_which_the_new_claimants_node_is_forgotten() -> None:
+    """X may be node-c's from then on, to which the annotation has gone over. Y takes X's place among node-b's MACs."""
+    speakers = [heard(0.1 * number, who, ADDRESS["B"]) for number, who in enumerate("XDEFDEF")]
+    run = play(
+        interleave(
+            nodes(0, known("A", "A"), known("B"), known("C")),
+            *speakers,
+            service(1, "node-a"),
+            announce("A", from_=1, until=10),
+            service(11, "node-c"),
+            frames("X", 12),
+        )
+    )
+    assert (run.vip().state, run.vip().moves) == ("moving", 0)
+    run.feed(heard(13, "Y", ADDRESS["B"]))
+    assert (run.vip().holder, run.vip().moves) == ("node-c", 1)
+
+
 def test_a_mismatch_dates_from_the_frame_with_which_every_candidates_mac_is_known() -> None:
     """A stranger is a stranger only then: up to kube-vip 0.8.1 a mac that may be the holder's contradicts nobody."""
     run = play(
@@ -248,6 +266,20 @@ def test_a_mismatch_dates_from_the_frame_with_which_every_candidates_mac_is_know
             service(0, mode=Mode.DHCP, hwaddr="H"),
             announce("X", until=60),
             heard(40.5, "B"),
+        )
+    )
+    assert mismatches(run) == {"mac": 40.5}
+
+
+def test_a_mismatch_dates_from_the_moment_in_which_no_service_hides_a_candidates_mac_any_more() -> None:
+    """The MAC of node-b was another Service's too, so that it was not known to be node-b's."""
+    run = play(
+        interleave(
+            nodes(0, "A", "B"),
+            service(0, addresses=[NEW_VIP], mode=Mode.DHCP, hwaddr="B", ref=OTHER),
+            service(0, mode=Mode.DHCP, hwaddr="H"),
+            announce("X", until=60),
+            service_gone(40.5, ref=OTHER),
         )
     )
     assert mismatches(run) == {"mac": 40.5}
@@ -275,6 +307,31 @@ def test_the_mac_of_the_hwaddr_belongs_to_nobody_as_long_as_a_service_has_it() -
     assert ("node-a", "A", "") in node_macs(run)
     run.feed(service(5, mode=Mode.STATIC, hwaddr="A"))
     assert ("node-a", "A", "") in node_macs(run)
+
+
+HWADDR_OF_ANOTHER = service(0, addresses=[NEW_VIP], mode=Mode.DHCP, hwaddr="X")
+
+
+def test_an_episode_ends_with_the_service_that_hid_whose_the_other_mac_is() -> None:
+    """In that moment: A and X are one node's again."""
+    run = play(
+        interleave(nodes(0, "AX", "B"), HWADDR_OF_ANOTHER, announce("A", until=9), frames("X", 8), service_gone(10))
+    )
+    assert (run.vip().state, run.vip().holder) == ("held", "node-a")
+
+
+def test_nobody_is_at_odds_with_whose_mac_turns_out_to_be_the_holders_own() -> None:
+    """Both go on beyond the grace time, the one before, the other after it is known."""
+    run = play(
+        interleave(
+            nodes(0, "AX", "B"),
+            HWADDR_OF_ANOTHER,
+            frames("A", 0, 2, 7, 11),
+            frames("X", 1, 5, 8.5, 12),
+            service_gone(10),
+        )
+    )
+    assert (run.vip().contests, run.names()) == (0, ["vip_seen"])
 
 
 def test_a_watched_address_that_is_a_nodes_own_tells_that_nodes_mac() -> None:
@@ -344,6 +401,12 @@ def test_one_of_two_interfaces_is_enough_to_hear() -> None:
     run.feed(capture(4, up=True, device="eth0"))
     run.until(19.5)
     assert run.vip().state == "silent"
+
+
+def test_a_second_interface_does_not_put_silence_off() -> None:
+    """It begins 15 s after the first one was up."""
+    run = play(capture(3, up=True) + capture(12, up=True, device="eth1"), core=new_core(listening=False), until=30)
+    assert [event.at for event in run.events if event.name == "vip_silent"] == [seconds(18) + 1]
 
 
 def test_a_mismatch_ends_when_what_kubernetes_said_is_stale() -> None:

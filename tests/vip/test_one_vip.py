@@ -241,6 +241,12 @@ def test_an_address_that_is_bound_here_again_has_moved_here() -> None:
     assert (run.vip().state, run.vip().holder, run.vip().moves) == ("silent", "node-a", 2)
 
 
+def test_what_was_bound_before_the_address_was_watched_is_known() -> None:
+    """Though the rest of what is bound on this node is not."""
+    run = play(bound(0, "eth0") + service(1), core=new_core(observer="node-a", watch=()))
+    assert (run.vip().bound, named(run)) == (("eth0",), {"local": "node-a"})
+
+
 def test_an_address_that_was_never_unbound_here_has_not_moved_here_when_its_devices_change() -> None:
     run = play(interleave(TAKEN, bound(110, "eth0", "eth1")), core=new_core(observer="node-a"), until=150)
     assert run.vip().moves == 1
@@ -269,6 +275,16 @@ def test_a_mismatch_with_the_wire_ends_when_capture_is_lost() -> None:
         core=new_core(listening=False),
     )
     assert mismatch_events(run, "host") == [("started", 15.0), ("ended", 31.0)]
+
+
+def test_a_mismatch_with_the_wire_dates_from_the_moment_in_which_capture_is_back() -> None:
+    """The frame was on its way when the interface went down."""
+    run = play(
+        interleave(AB, service(0, "node-a"), capture(5, up=False), frames("B", 9), capture(10, up=True)), until=12
+    )
+    assert (run.vip().state, mismatches(run)) == ("held", {})
+    run.feed(announce("B", from_=12, until=30))
+    assert mismatches(run) == {"host": 10.0, "mac": 10.0}
 
 
 def test_a_frame_that_left_an_observer_without_a_name_is_judged_by_its_mac() -> None:
@@ -333,3 +349,18 @@ def test_a_flood_of_probes_makes_ten_events_and_one_more_every_ten_seconds() -> 
 def test_the_event_of_a_probe_says_whose_it_is() -> None:
     run = play([*AB, frame("X", 5, Kind.PROBE)])
     assert run.last("probe_seen").fields == {"mac": format_mac(mac_of("X")), "class": "foreign"}
+
+
+def test_a_lease_that_expired_long_ago_puts_nothing_off() -> None:
+    """The silence is told in its very nanosecond."""
+    run = play(interleave(leases(0, "", expires=15), frames("A", 33)), until=60)
+    assert [event.at for event in run.events if event.name == "vip_silent"] == [seconds(15) + 1, seconds(43) + 1]
+
+
+def test_a_lease_that_expires_as_a_move_counts_is_not_forgotten_about() -> None:
+    """The lease went over at 32 s; in the moment in which that counts as a move, the lease is still good."""
+    run = play(
+        interleave(service(22, "node-a"), leases(23, "node-b", expires=38), leases(32, "node-c", expires=47)), until=60
+    )
+    assert [event.at for event in run.events if event.name == "vip_moved"] == [seconds(47)]
+    assert [event.at for event in run.events if event.name == "mismatch_ended"] == [seconds(47) + 1]
