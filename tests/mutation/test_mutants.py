@@ -12,6 +12,7 @@ import pytest
 from exporter.vip.claimants import Claimants
 from exporter.vip.model import parse_mac, seconds
 from exporter.vip.period import Period
+from tests.mutation.__main__ import explained
 from tests.mutation.graft import put_in
 from tests.mutation.operators import Mutant, functions, mutants
 
@@ -30,6 +31,7 @@ def changes(source: str) -> list[str]:
         ("return not a", ["not a → a"]),
         ("return a + 1", ["a + 1 → a - 1", "a + 1 → a", "a + 1 → 1", "a + 1: 1 → 2", "a + 1: 1 → 0"]),
         ("return a if b else c", ["a if b else c → a", "a if b else c → c"]),
+        ("return a ^ b", ["a ^ b → a & b", "a ^ b → a", "a ^ b → b"]),
         ("return max(a, key=b)", ["max(a, key=b) → min(a, key=b)", "max(a, key=b) without key=b"]),
         ("a.b = c", ["without a.b = c"]),
         ("del a[b]", ["without del a[b]"]),
@@ -65,6 +67,21 @@ def test_what_says_true_or_false_is_forced_both_ways() -> None:
 def test_no_two_mutants_of_a_place_have_one_name() -> None:
     found = changes("def f(a):\n    return a < b or a < b")
     assert len(set(found)) == len(found)
+
+
+def test_each_change_of_a_place_is_explained_by_itself() -> None:
+    """Prose, and items that name no place, explain nothing; an item may take several lines."""
+    text = """
+        Why `a.f` is well: `a → b`.
+
+        - `a.f`: `a → b`,
+          `c → d`; `x
+          y → z`
+        - `a.A`: `1 → 2`
+        - Not so `a.g`: `a → b`
+        * `a.h`: `a → b`
+    """
+    assert explained(dedent(text)) == {"a.f: a → b", "a.f: c → d", "a.f: x y → z", "a.A: 1 → 2"}
 
 
 def mutant(module: str, place: str, source: str) -> Mutant:
