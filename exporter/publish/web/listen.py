@@ -47,9 +47,11 @@ class Listening:
         return next((int(one.getsockname()[1]) for one in inet), 0)
 
     def close(self) -> None:
+        """Does nothing more once it is closed: the next exporter's names may have the same inodes."""
         for listening in self.sockets:
             listening.close()
-        for path, inode in self.names:
+        names, self.names = self.names, []
+        for path, inode in names:
             with contextlib.suppress(OSError):
                 # Another exporter may have taken the name meanwhile.
                 if path.lstat().st_ino == inode:

@@ -111,6 +111,17 @@ def test_a_directory_that_is_missing(path: Path) -> None:
     assert "make its directory first" in refusal(f"unix:{path.parent}/none/vip.sock")
 
 
+def test_closing_again_leaves_the_next_one_its_name(path: Path) -> None:
+    """Which often has the same inode, and may be another exporter's."""
+    one = listen([UnixAddress(str(path))])
+    one.close()
+    for _ in range(10):
+        other = listen([UnixAddress(str(path))])
+        one.close()
+        assert path.exists()
+        other.close()
+
+
 def test_where_one_address_fails_none_stays_open(path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         refusal(f"unix:{path}", f"127.0.0.1:{taken.getsockname()[1]}")
