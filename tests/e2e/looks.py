@@ -156,7 +156,12 @@ def ended(process: subprocess.Popen[str]) -> Outcome:
 
 
 def listens(process: subprocess.Popen[str]) -> bool:
-    """It has opened the interface: its second line of packet sockets, after the heading, is there."""
+    """It has opened the interface: its second line of packet sockets, after the heading, is there.
+
+    Raises:
+        AssertionError: it has ended; with what it said.
+    """
+    assert process.poll() is None, ended(process)
     return len(Path(f"/proc/{process.pid}/net/packet").read_text(encoding="ascii").splitlines()) > 2
 
 
